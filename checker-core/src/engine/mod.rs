@@ -1,0 +1,228 @@
+//! Plan → collect → judge. It emits events and never prints.
+
+mod collect;
+mod judge;
+mod plan;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::check::UpgradePath;
+use crate::deadline::Deadline;
+use crate::event::{Event, Observers};
+use crate::evidence::{Redactor, Store};
+use crate::facts::Fact;
+use crate::facts::View;
+use crate::facts::status::Status;
+use crate::registry::{Registry, RegistryError};
+use crate::release_data::ReleaseData;
+use crate::report::{ClusterInfo, Counts, Report, RunInfo, SCHEMA, ServerInfo, ToolInfo, Verdict};
+use crate::source::Source;
+use crate::version::Version;
+
+use plan::Plan;
+
+/// Which checks are asked about which servers. Part of the bundle, so that a
+/// replay asks the same.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Selection {
+    /// No server is contacted.
+    pub cluster_only: bool,
+    /// Clients are looked at too.
+    pub clients: bool,
+    /// Only these backends, by name or address; empty for all.
+    pub backends: Vec<String>,
+    /// Only these checks (ids, `area/*`); empty for all.
+    pub select: Vec<String>,
+    /// Not these checks.
+    pub skip: Vec<String>,
+}
+
+/// How long things may take, and how many at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Per server, from the first packet to the last byte.
+    pub server: Duration,
+    /// The collecting of the whole run.
+    pub run: Duration,
+    /// How many servers at once.
+    pub parallel: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            server: Duration::from_secs(30),
+            run: Duration::from_secs(600),
+            parallel: 64,
+        }
+    }
+}
+
+/// What a run needs to be told.
+pub struct Request<'a> {
+    /// The release to upgrade to.
+    pub target: Version,
+    /// Which checks, which servers.
+    pub selection: Selection,
+    /// Time and parallelism.
+    pub limits: Limits,
+    /// The release data to judge by.
+    pub data: &'a ReleaseData,
+    /// The version of the tool, for the report.
+    pub tool_version: &'a str,
+    /// The command line, for the report.
+    pub argv: Vec<String>,
+    /// The machine that the tool runs on, for the report.
+    pub host: String,
+    /// Set when the operator interrupts: collecting ends, judging goes on.
+    pub interrupted: Arc<AtomicBool>,
+}
+
+/// What a run leaves behind.
+#[derive(Debug)]
+pub struct Run {
+    /// What was found.
+    pub report: Report,
+    /// All that it rests on.
+    pub store: Store,
+    /// Whether the operator interrupted it.
+    pub interrupted: bool,
+}
+
+/// Why a run could not be made as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// `--select` or `--skip` names no check.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// Nothing is left to ask.
+    #[error("the selection leaves no check to run; `checker list` shows them all")]
+    NothingSelected,
+    /// `--backends` names a server that the cluster does not have.
+    #[error("{name:?} is no backend of this cluster{}; its backends are {known}", nearest_hint(.nearest))]
+    UnknownServer {
+        /// What was asked for.
+        name: String,
+        /// The backend whose name is most like it.
+        nearest: Option<String>,
+        /// The backends that there are.
+        known: String,
+    },
+    /// The threads that talk to servers could not be started.
+    #[error("starting the threads that talk to the servers: {0}")]
+    Threads(String),
+}
+
+fn nearest_hint(nearest: &Option<String>) -> String {
+    nearest
+        .as_ref()
+        .map(|name| format!("; did you mean {name}?"))
+        .unwrap_or_default()
+}
+
+/// Collects all evidence that the selected checks need, then judges it.
+///
+/// One bad server, one odd answer or one broken check costs its own results
+/// and no others.
+///
+/// # Errors
+/// Only when the request itself can't be followed; whatever goes wrong while
+/// collecting or judging is part of the report.
+pub fn run(
+    source: Arc<dyn Source>,
+    registry: &Registry,
+    request: Request<'_>,
+    observers: &Observers,
+) -> Result<Run, EngineError> {
+    let begun = Instant::now();
+    let started_at = source.now();
+    let redactor = Redactor::new();
+    let plan = Plan::new(registry, &request.selection)?;
+    let id = uuid::Uuid::new_v4().to_string();
+    observers.emit(&Event::RunStarted {
+        id: &id,
+        source: source.kind(),
+        target: &request.target,
+        checks: plan.checks.len(),
+        commands: plan.commands.len(),
+    });
+
+    let deadline = Deadline::new(request.limits.run, Arc::clone(&request.interrupted));
+    let store = collect::collect(
+        &source,
+        &plan,
+        &request.selection,
+        request.limits,
+        &deadline,
+        observers,
+    )?;
+
+    let status = Status::read(&View::cluster(&store)).ok();
+    let path = status.as_ref().map(|status| UpgradePath {
+        from: status.release.clone(),
+        to: request.target.clone(),
+    });
+    let results = judge::judge(
+        &plan,
+        &store,
+        path.as_ref(),
+        &request.target,
+        started_at,
+        request.data,
+        observers,
+    );
+
+    let elapsed = begun.elapsed();
+    observers.emit(&Event::RunFinished { elapsed });
+    let finished_at = started_at.checked_add(elapsed).unwrap_or(Timestamp::MAX);
+    let report = Report {
+        schema: SCHEMA,
+        tool: ToolInfo {
+            name: "checker".to_owned(),
+            version: request.tool_version.to_owned(),
+            data_date: request.data.date,
+        },
+        run: RunInfo {
+            id,
+            started_at,
+            finished_at,
+            source: source.kind(),
+            argv: request.argv.iter().map(|a| redactor.text(a)).collect(),
+            host: request.host,
+        },
+        cluster: status.map_or_else(ClusterInfo::default, |status| ClusterInfo {
+            name: Some(status.name),
+            guid: Some(status.guid),
+            version: Some(status.release),
+        }),
+        path: path.map_or_else(Vec::new, |path| vec![path.from, path.to]),
+        target_version: request.target,
+        verdict: Verdict::of(&results),
+        counts: Counts::of(&results),
+        servers: store.servers().iter().map(server_info).collect(),
+        results,
+    };
+    Ok(Run {
+        report,
+        store,
+        interrupted: deadline.interrupted(),
+    })
+}
+
+fn server_info(evidence: &crate::evidence::ServerEvidence) -> ServerInfo {
+    ServerInfo {
+        name: evidence.server.name.clone(),
+        address: evidence.server.address.clone(),
+        role: evidence.server.role,
+        reached: evidence.reach.complete(),
+        transport: evidence.reach.transport,
+        ms: evidence.reach.ms,
+        error: evidence.reach.error.as_ref().map(ToString::to_string),
+    }
+}

@@ -1,0 +1,87 @@
+//! What must be asked for the selected checks.
+
+use std::sync::Arc;
+
+use super::{EngineError, Selection};
+use crate::check::Check;
+use crate::contract::Scope;
+use crate::facts::{FactSpec, containers::CONTAINERS, servers::SERVERS, status::STATUS};
+use crate::registry::{self, Registry};
+use crate::source::{ClusterCommand, ServerProbe};
+
+/// The selected checks, and all that they need, each thing once.
+pub(super) struct Plan {
+    /// Sorted by id.
+    pub(super) checks: Vec<Arc<dyn Check>>,
+    /// Every fact that some check needs.
+    pub(super) facts: Vec<FactSpec>,
+    /// The cluster's commands: the status first, then what the list of
+    /// servers is made of, so that the servers can be asked at the same time
+    /// as the rest.
+    pub(super) commands: Vec<&'static ClusterCommand>,
+    /// The pieces of the script that runs on every server.
+    pub(super) probes: Vec<&'static ServerProbe>,
+}
+
+impl Plan {
+    pub(super) fn new(registry: &Registry, selection: &Selection) -> Result<Self, EngineError> {
+        for pattern in selection.select.iter().chain(&selection.skip) {
+            registry.matching(pattern)?;
+        }
+        let any = |patterns: &[String], id: &str| {
+            patterns
+                .iter()
+                .any(|pattern| registry::matches(pattern, id))
+        };
+        let checks: Vec<_> = registry
+            .iter()
+            .filter(|check| {
+                let info = check.info();
+                (selection.select.is_empty() || any(&selection.select, &info.id))
+                    && !any(&selection.skip, &info.id)
+                    && info.scope.iter().any(|scope| wanted(*scope, selection))
+            })
+            .cloned()
+            .collect();
+        if checks.is_empty() {
+            return Err(EngineError::NothingSelected);
+        }
+        let mut facts: Vec<FactSpec> = Vec::new();
+        let mut commands = vec![&STATUS, &CONTAINERS, &SERVERS];
+        let mut probes: Vec<&'static ServerProbe> = Vec::new();
+        for spec in checks.iter().flat_map(|check| check.needs()) {
+            if facts.contains(&spec) {
+                continue;
+            }
+            for command in spec.commands {
+                if !commands.iter().any(|known| known.key == command.key) {
+                    commands.push(command);
+                }
+            }
+            for probe in spec.probes {
+                if !probes.iter().any(|known| known.key == probe.key) {
+                    probes.push(probe);
+                }
+            }
+            facts.push(spec);
+        }
+        // The clock comes first in the script, since its answer is measured
+        // against the moment at which the script was sent.
+        probes.sort_by_key(|probe| (probe.key != "host:clock", probe.key));
+        Ok(Self {
+            checks,
+            facts,
+            commands,
+            probes,
+        })
+    }
+}
+
+/// Whether a scope is looked at in this run.
+pub(super) fn wanted(scope: Scope, selection: &Selection) -> bool {
+    match scope {
+        Scope::Cluster => true,
+        Scope::Backend => !selection.cluster_only,
+        Scope::Client => !selection.cluster_only && selection.clients,
+    }
+}

@@ -1,0 +1,169 @@
+//! `weka cluster container -J`: every container of the cluster.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Fact, FactScope, Missing, Object, ShapeError, View};
+use crate::source::ClusterCommand;
+
+/// Every container, backends and clients.
+pub static CONTAINERS: ClusterCommand = ClusterCommand {
+    key: "weka:containers",
+    variants: &["cluster container -J", "cluster host -J"],
+    timeout: Duration::from_secs(60),
+    needs_login: true,
+};
+
+/// One container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Container {
+    /// The number of its id (`HostId<3>` is 3).
+    pub id: u64,
+    /// The host name of the server that it runs on.
+    pub hostname: String,
+    /// Free text: `drives0`, `compute0`, `frontend0`, `client`, `default`, ….
+    pub name: String,
+    /// Management addresses, the primary one first, none twice.
+    pub addresses: Vec<String>,
+    /// Whether its mode is `backend`; else it is a client.
+    pub backend: bool,
+    /// `UP`, `DEGRADED`, `DOWN`, `DRAINED (UP)`, ….
+    pub status: String,
+    /// The full release that it runs; the numeric one where the cluster has
+    /// no full one; `None` for a container that never started.
+    pub release: Option<String>,
+    /// The same for all containers of one machine.
+    pub machine_identifier: Option<String>,
+}
+
+/// Every container of the cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Containers(pub Vec<Container>);
+
+impl Containers {
+    /// Those in backend mode.
+    pub fn backends(&self) -> impl Iterator<Item = &Container> {
+        self.0.iter().filter(|c| c.backend)
+    }
+}
+
+impl Fact for Containers {
+    const NAME: &'static str = "containers";
+    const SCOPE: FactScope = FactScope::Cluster;
+    const COMMANDS: &'static [&'static ClusterCommand] = &[&CONTAINERS];
+
+    fn read(view: &View<'_>) -> Result<Self, Missing> {
+        view.json(CONTAINERS.key, read)
+    }
+}
+
+fn read(value: &Value) -> Result<Containers, ShapeError> {
+    Object::list(value)?
+        .iter()
+        .map(container)
+        .collect::<Result<_, _>>()
+        .map(Containers)
+}
+
+fn container(c: &Object<'_>) -> Result<Container, ShapeError> {
+    let id_names = ["host_id", "id", "container_id"];
+    let id = c
+        .opt_id(&id_names)?
+        .ok_or_else(|| c.error(&id_names, "is missing"))?;
+    let mut addresses: Vec<String> = Vec::new();
+    let primary = c.opt_text(&["host_ip", "container_ip"])?;
+    for address in primary.into_iter().chain(c.texts(&["ips"])?) {
+        if !address.is_empty() && !addresses.iter().any(|known| known == address) {
+            addresses.push(address.to_owned());
+        }
+    }
+    let mode = c.text(&["mode"])?;
+    let backend = match mode.to_ascii_lowercase().as_str() {
+        "backend" => true,
+        "client" => false,
+        _ => return Err(c.error(&["mode"], format!("{mode:?} is neither backend nor client"))),
+    };
+    let text = |names: &[&str]| -> Result<Option<String>, ShapeError> {
+        Ok(c.opt_text(names)?
+            .map(str::trim)
+            .filter(|t| !t.is_empty())
+            .map(str::to_owned))
+    };
+    Ok(Container {
+        id,
+        hostname: c.text(&["hostname"])?.to_owned(),
+        name: text(&["container_name", "name", "container"])?.unwrap_or_default(),
+        addresses,
+        backend,
+        status: c.text(&["status"])?.to_owned(),
+        release: match text(&["sw_release_string"])? {
+            Some(release) => Some(release),
+            None => text(&["sw_version"])?,
+        },
+        machine_identifier: text(&["machine_identifier", "server_identifier"])?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    fn sample() -> Value {
+        json!({"host_id":"HostId<3>","uid":"7f","hostname":"weka-01","container_name":"drives0",
+            "host_ip":"10.0.0.11","ips":["10.0.0.11","fd00::11"],"mode":"backend","status":"UP","state":"ACTIVE",
+            "sw_version":"4.4.21.2","sw_release_string":"4.4.21.2-hotfix1","machine_identifier":"4c4c"})
+    }
+
+    #[test]
+    fn of_4_4() {
+        let Containers(list) = read(&json!([sample()])).expect("readable");
+        assert_eq!(list[0].id, 3);
+        assert_eq!(list[0].addresses, ["10.0.0.11", "fd00::11"]);
+        assert_eq!(list[0].release.as_deref(), Some("4.4.21.2-hotfix1"));
+        assert!(list[0].backend);
+    }
+
+    #[rstest]
+    #[case::plain_integer(json!(3))]
+    #[case::digits(json!("3"))]
+    fn ids_of_6_0(#[case] id: Value) {
+        let mut value = sample();
+        value.as_object_mut().expect("an object").remove("host_id");
+        value["id"] = id;
+        assert_eq!(read(&json!([value])).expect("readable").0[0].id, 3);
+    }
+
+    #[test]
+    fn keyed_by_id() {
+        let mut value = sample();
+        value["hostname"] = json!("ip-172-31-0-1");
+        let list = read(&json!({"HostId<3>": value})).expect("readable");
+        assert_eq!(list.0[0].hostname, "ip-172-31-0-1");
+    }
+
+    #[rstest]
+    #[case::null(json!(null))]
+    #[case::empty(json!(""))]
+    fn without_a_full_release_the_numeric_one_counts(#[case] release: Value) {
+        let mut value = sample();
+        value["sw_release_string"] = release;
+        let list = read(&json!([value])).expect("readable");
+        assert_eq!(list.0[0].release.as_deref(), Some("4.4.21.2"));
+    }
+
+    #[rstest]
+    #[case("hostname")]
+    #[case("mode")]
+    #[case("status")]
+    #[case("host_id")]
+    fn nothing_needed_is_made_up(#[case] member: &str) {
+        let mut value = sample();
+        value.as_object_mut().expect("an object").remove(member);
+        assert!(read(&json!([value])).is_err());
+    }
+}

@@ -1,0 +1,119 @@
+//! Typed views of the evidence: one module per subject, each with the command
+//! or probe that it comes from, its type, its parser, and the shapes seen in
+//! the field as tests.
+//!
+//! A fact that can't be had is a value too: [`Missing`], with the reason.
+
+mod json;
+mod missing;
+mod shape;
+mod table;
+mod view;
+
+pub mod containers;
+pub mod reach;
+pub mod servers;
+pub mod status;
+
+pub use json::{JsonError, find_json};
+pub use missing::{Missing, Why};
+pub use shape::{Object, ShapeError, id_number};
+pub use table::{FactTable, Fleet, Need, This};
+pub use view::View;
+pub(crate) use view::says_unknown;
+
+use std::any::Any;
+
+use serde::Serialize;
+
+use crate::source::{ClusterCommand, ServerProbe};
+
+/// Whether a fact is there once, or once per server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FactScope {
+    /// From the cluster's commands.
+    Cluster,
+    /// From the probes of one server.
+    Server,
+}
+
+/// A typed view of some evidence.
+pub trait Fact: Any + Send + Sync + Serialize + Sized {
+    /// Stable name; plugins ask for it by this.
+    const NAME: &'static str;
+    /// Whether it is there once, or once per server.
+    const SCOPE: FactScope;
+    /// The cluster's commands that it is read from.
+    const COMMANDS: &'static [&'static ClusterCommand] = &[];
+    /// The server probes that it is read from.
+    const PROBES: &'static [&'static ServerProbe] = &[];
+
+    /// Reads it from the evidence.
+    ///
+    /// # Errors
+    /// [`Missing`] when a command failed or answered in a shape that this
+    /// parser does not know. Never a default in the place of a value.
+    fn read(view: &View<'_>) -> Result<Self, Missing>;
+}
+
+/// A fact of any type, as the engine keeps it.
+pub trait AnyFact: Any + Send + Sync {
+    /// For looking it up by type.
+    fn as_any(&self) -> &dyn Any;
+    /// For a plugin.
+    fn to_json(&self) -> serde_json::Value;
+}
+
+impl<F: Fact> AnyFact for F {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn to_json(&self) -> serde_json::Value {
+        serde_json::to_value(self).unwrap_or(serde_json::Value::Null)
+    }
+}
+
+/// One read fact, or the reason why it is missing.
+pub type Reading = Result<Box<dyn AnyFact>, Missing>;
+
+/// What the engine must know of a fact, without its type.
+#[derive(Debug, Clone, Copy)]
+pub struct FactSpec {
+    /// Stable name.
+    pub name: &'static str,
+    /// Whether it is there once, or once per server.
+    pub scope: FactScope,
+    /// The cluster's commands that it is read from.
+    pub commands: &'static [&'static ClusterCommand],
+    /// The server probes that it is read from.
+    pub probes: &'static [&'static ServerProbe],
+    /// Reads it.
+    pub read: fn(&View<'_>) -> Reading,
+}
+
+impl FactSpec {
+    /// The spec of `F`.
+    #[must_use]
+    pub const fn of<F: Fact>() -> Self {
+        Self {
+            name: F::NAME,
+            scope: F::SCOPE,
+            commands: F::COMMANDS,
+            probes: F::PROBES,
+            read: |view| F::read(view).map(|fact| Box::new(fact) as Box<dyn AnyFact>),
+        }
+    }
+
+    /// The keys of the evidence that it is read from.
+    pub fn evidence(&self) -> impl Iterator<Item = &'static str> {
+        let commands = self.commands.iter().map(|c| c.key);
+        commands.chain(self.probes.iter().map(|p| p.key))
+    }
+}
+
+impl PartialEq for FactSpec {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}

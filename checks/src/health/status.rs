@@ -1,0 +1,51 @@
+use checker_core::facts::status::Status;
+use checker_core::{Context, Judgement, check};
+
+check! {
+    /// The cluster is OK and serves IO.
+    ///
+    /// ## What it looks at
+    /// `status` and `io_status` of `weka status -J`.
+    ///
+    /// ## Why it matters
+    /// An upgrade takes containers down one after the other. A cluster that is
+    /// degraded, redistributing or not serving IO has no reserve left for that.
+    ///
+    /// ## If ignored
+    /// The product refuses to start, or a container that goes down takes data
+    /// out of reach.
+    ///
+    /// ## How to fix
+    /// `weka status` and `weka alerts` say what is wrong. Wait until the status
+    /// is OK; if it does not become so, call support.
+    pub STATUS {
+        id: "health/status",
+        scope: [Cluster],
+        when: "all",
+        levels: [Fail],
+        sources: ["Upgrade guide: prerequisites, cluster health", "rules G5"],
+        needs: [&Status],
+        judge: judge,
+    }
+}
+
+fn judge(_: &Context<'_>, status: &Status) -> Judgement {
+    let remedy =
+        "Look at `weka status` and `weka alerts`; wait until the status is OK and IO is STARTED.";
+    if status.io_status != "STARTED" {
+        return Judgement::fail(
+            format!(
+                "IO is {}, not STARTED (status {})",
+                status.io_status, status.status
+            ),
+            remedy,
+        );
+    }
+    if status.status != "OK" {
+        return Judgement::fail(
+            format!("the cluster's status is {}, not OK", status.status),
+            remedy,
+        );
+    }
+    Judgement::pass("status OK, IO STARTED")
+}
