@@ -21,6 +21,8 @@ pub mod release_data;
 pub mod report;
 pub mod server;
 pub mod source;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 mod version;
 
 pub use check::{Applies, Check, Context, UpgradePath};

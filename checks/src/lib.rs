@@ -36,3 +36,48 @@ pub fn release_data() -> Result<ReleaseData, ReleaseDataError> {
 fn all() -> impl Iterator<Item = &'static BuiltIn> {
     [health::CHECKS].into_iter().flatten().copied()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_check_registers() {
+        let mut registry = Registry::new();
+        register(&mut registry).expect("ids are unique and well formed");
+    }
+
+    #[test]
+    fn the_release_data_is_good() {
+        release_data().expect("good data");
+    }
+
+    /// The four parts that `checker explain` shows, in this order.
+    #[test]
+    fn every_check_explains_itself() {
+        for check in all() {
+            let text = &check.info.explanation;
+            let parts = [
+                "## What it looks at",
+                "## Why it matters",
+                "## If ignored",
+                "## How to fix",
+            ];
+            let at: Vec<_> = parts.iter().map(|part| text.find(part)).collect();
+            assert!(at.iter().all(Option::is_some), "{}: {text}", check.id);
+            assert!(at.is_sorted(), "{}", check.id);
+            assert!(!check.info.title.is_empty(), "{}", check.id);
+            assert!(!check.info.sources.is_empty(), "{}", check.id);
+        }
+    }
+
+    /// `area/name` lies in `area/name.rs`.
+    #[test]
+    fn every_check_lies_in_the_file_of_its_id() {
+        for check in all() {
+            let file = format!("src/{}.rs", check.id.replace('-', "_"));
+            let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(&file);
+            assert!(path.is_file(), "{} is not in {file}", check.id);
+        }
+    }
+}

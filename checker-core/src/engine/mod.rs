@@ -215,6 +215,22 @@ pub fn run(
     })
 }
 
+/// Judges evidence that is there already.
+#[cfg(feature = "testkit")]
+pub(crate) fn judge_only(
+    registry: &Registry,
+    selection: &Selection,
+    store: &Store,
+    path: Option<&UpgradePath>,
+    target: &Version,
+    now: Timestamp,
+    data: &ReleaseData,
+) -> Result<Vec<crate::report::CheckResult>, EngineError> {
+    let plan = Plan::new(registry, selection)?;
+    let nobody = Observers::new();
+    Ok(judge::judge(&plan, store, path, target, now, data, &nobody))
+}
+
 fn server_info(evidence: &crate::evidence::ServerEvidence) -> ServerInfo {
     ServerInfo {
         name: evidence.server.name.clone(),

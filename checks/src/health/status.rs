@@ -49,3 +49,41 @@ fn judge(_: &Context<'_>, status: &Status) -> Judgement {
     }
     Judgement::pass("status OK, IO STARTED")
 }
+
+#[cfg(test)]
+mod tests {
+    use checker_core::Outcome;
+    use checker_core::evidence::End;
+    use checker_core::testkit::Evidence;
+    use rstest::rstest;
+
+    use super::*;
+
+    fn evidence(status: &str, io: &str) -> Evidence {
+        let answer = format!(
+            r#"{{"name":"a","guid":"b","release":"4.4.21.2","upgrade_info":{{}},"status":"{status}","io_status":"{io}"}}"#
+        );
+        Evidence::new().weka("weka:status", &answer)
+    }
+
+    #[rstest]
+    #[case::healthy("OK", "STARTED", Outcome::Pass)]
+    #[case::io_stopped("OK", "STOPPED", Outcome::Fail)]
+    #[case::io_starting("OK", "STARTING", Outcome::Fail)]
+    #[case::redistributing("REDISTRIBUTING", "STARTED", Outcome::Fail)]
+    #[case::degraded("DEGRADED", "STARTED", Outcome::Fail)]
+    #[case::a_word_nobody_knows("FROBNICATING", "STARTED", Outcome::Fail)]
+    fn judges(#[case] status: &str, #[case] io: &str, #[case] outcome: Outcome) {
+        let result = evidence(status, io).judge_one(&STATUS, "4.4.33");
+        assert_eq!(result.outcome, outcome, "{result:?}");
+    }
+
+    #[test]
+    fn no_answer_is_unknown() {
+        let evidence =
+            Evidence::new().weka_ended("weka:status", End::Exited(1), "", "error: no leader");
+        let result = evidence.judge_one(&STATUS, "4.4.33");
+        assert_eq!(result.outcome, Outcome::Unknown);
+        assert_eq!(result.summary, "`weka status -J`: exit status 1: no leader");
+    }
+}

@@ -1,0 +1,226 @@
+//! Evidence by hand, for the tests of checks: raw text in, result out, through
+//! the same parsers and the same engine as in a run.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::check::{UpgradePath, macro_support::BuiltIn};
+use crate::engine::{Selection, judge_only};
+use crate::evidence::{End, RawRecord, Redactor, ServerEvidence, Store};
+use crate::facts::{Fact, View, status::Status};
+use crate::registry::Registry;
+use crate::release_data::{Release, ReleaseData};
+use crate::report::CheckResult;
+use crate::server::{Reach, ReachError, Role, Server, Step, Transport};
+use crate::version::Version;
+
+/// Evidence that a test puts together.
+#[derive(Debug, Clone)]
+pub struct Evidence {
+    store: Store,
+    now: Timestamp,
+    data: ReleaseData,
+}
+
+impl Default for Evidence {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Evidence {
+    /// No evidence at all, judged on 2026-07-20 by data of 2026-07-15.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            store: Store::default(),
+            now: "2026-07-20T02:00:00Z".parse().expect("a time"),
+            data: ReleaseData {
+                version: "test".to_owned(),
+                date: jiff::civil::date(2026, 7, 15),
+                releases: vec![Release {
+                    version: "4.4.33".parse().expect("a release"),
+                }],
+            },
+        }
+    }
+
+    /// A healthy `weka status -J` of this release, and nothing else.
+    #[must_use]
+    pub fn running(release: &str) -> Self {
+        Self::new().weka(
+            "weka:status",
+            &serde_json::json!({
+                "name": "lab-a", "guid": "0b5c3a52-6a4c-4c0e-9d53-2f1e7c1f9a10", "release": release,
+                "status": "OK", "io_status": "STARTED", "active_alerts_count": 0,
+                "block_upgrade_task": {"type": "INVALID", "state": "IDLE", "progress": 0, "taskId": "BlockTaskId<0>"},
+                "upgrade_info": {"upgrade_paused": false, "upgrade_phase": "", "upgrade_type": "agent-driven"},
+                "containers": {"active": 9, "total": 9, "backends": {"active": 9, "total": 9}, "clients": {"active": 0, "total": 0}},
+                "drives": {"active": 36, "total": 36}, "io_nodes": {"active": 60, "total": 60},
+                "buckets": {"active": 150, "total": 150}, "net": {"link_layer": "ETH"},
+                "time": {"allowed_clock_skew_secs": 60},
+                "rebuild": {"progressPercent": 0, "unavailableMiB": 0, "protectionState": [{"numFailures": 0, "MiB": 4_000_000, "percent": 100}]},
+            })
+            .to_string(),
+        )
+    }
+
+    /// Judged at another time.
+    #[must_use]
+    pub fn at(mut self, now: &str) -> Self {
+        self.now = now.parse().expect("a time");
+        self
+    }
+
+    /// Judged by other release data.
+    #[must_use]
+    pub fn by(mut self, data: ReleaseData) -> Self {
+        self.data = data;
+        self
+    }
+
+    /// A cluster command that succeeded.
+    #[must_use]
+    pub fn weka(self, key: &str, stdout: &str) -> Self {
+        self.weka_ended(key, End::Exited(0), stdout, "")
+    }
+
+    /// A cluster command that ended in any way.
+    #[must_use]
+    pub fn weka_ended(mut self, key: &str, end: End, stdout: &str, stderr: &str) -> Self {
+        let command = format!("weka {} -J", key.trim_start_matches("weka:"));
+        let raw = raw(key, &command, end, stdout, stderr, self.now);
+        self.store.insert_cluster(Redactor::new().seal(raw));
+        self
+    }
+
+    /// A backend that answered these probes, each with exit status 0.
+    #[must_use]
+    pub fn backend(self, name: &str, probes: &[(&str, &str)]) -> Self {
+        self.server(name, Role::Backend, probes)
+    }
+
+    /// A client that answered these probes, each with exit status 0.
+    #[must_use]
+    pub fn client(self, name: &str, probes: &[(&str, &str)]) -> Self {
+        self.server(name, Role::Client, probes)
+    }
+
+    fn server(self, name: &str, role: Role, probes: &[(&str, &str)]) -> Self {
+        let records: Vec<_> = probes
+            .iter()
+            .map(|(key, stdout)| raw(key, key, End::Exited(0), stdout, "", self.now))
+            .collect();
+        self.server_answered(name, role, records)
+    }
+
+    /// A server whose probes ended in any way; see [`Evidence::record`].
+    #[must_use]
+    pub fn server_answered(mut self, name: &str, role: Role, records: Vec<RawRecord>) -> Self {
+        let redactor = Redactor::new();
+        self.store.insert_server(ServerEvidence {
+            server: self.server_named(name, role),
+            reach: Reach {
+                transport: Some(Transport::Ssh),
+                error: None,
+                ms: 42,
+            },
+            records: records
+                .into_iter()
+                .map(|raw| (raw.key.clone(), redactor.seal(raw)))
+                .collect(),
+        });
+        self
+    }
+
+    /// A record for [`Evidence::server_answered`].
+    #[must_use]
+    pub fn record(&self, key: &str, end: End, stdout: &str, stderr: &str) -> RawRecord {
+        raw(key, key, end, stdout, stderr, self.now)
+    }
+
+    /// A server that was not reached.
+    #[must_use]
+    pub fn unreached(mut self, name: &str, role: Role, step: Step, detail: &str) -> Self {
+        self.store.insert_server(ServerEvidence {
+            server: self.server_named(name, role),
+            reach: Reach {
+                transport: None,
+                error: Some(ReachError {
+                    step,
+                    detail: detail.to_owned(),
+                }),
+                ms: 10_000,
+            },
+            records: BTreeMap::new(),
+        });
+        self
+    }
+
+    /// `weka-01` gets the address `10.0.0.1`, and so on by its number.
+    fn server_named(&self, name: &str, role: Role) -> Server {
+        let digits: String = name.chars().filter(char::is_ascii_digit).collect();
+        let number: u8 = digits.parse().unwrap_or(200);
+        let address = format!("10.0.0.{number}");
+        Server {
+            name: name.to_owned(),
+            hostname: name.to_owned(),
+            addresses: vec![address.clone()],
+            address,
+            role,
+        }
+    }
+
+    /// Every result of one check.
+    #[must_use]
+    pub fn judge(&self, check: &'static BuiltIn, target: &str) -> Vec<CheckResult> {
+        let mut registry = Registry::new();
+        registry.register(Arc::new(check)).expect("a good id");
+        let target: Version = target.parse().expect("a release");
+        let path = Status::read(&View::cluster(&self.store))
+            .ok()
+            .map(|status| UpgradePath {
+                from: status.release,
+                to: target.clone(),
+            });
+        let selection = Selection {
+            clients: true,
+            ..Selection::default()
+        };
+        judge_only(
+            &registry,
+            &selection,
+            &self.store,
+            path.as_ref(),
+            &target,
+            self.now,
+            &self.data,
+        )
+        .expect("a plan")
+    }
+
+    /// The only result of one check.
+    #[must_use]
+    #[track_caller]
+    pub fn judge_one(&self, check: &'static BuiltIn, target: &str) -> CheckResult {
+        let mut results = self.judge(check, target);
+        assert_eq!(results.len(), 1, "{results:#?}");
+        results.remove(0)
+    }
+}
+
+fn raw(key: &str, command: &str, end: End, out: &str, err: &str, at: Timestamp) -> RawRecord {
+    RawRecord {
+        key: key.to_owned(),
+        command: command.to_owned(),
+        started_at: at,
+        duration: Duration::from_millis(40),
+        end,
+        stdout: out.as_bytes().to_vec(),
+        stderr: err.as_bytes().to_vec(),
+        truncated: false,
+    }
+}
