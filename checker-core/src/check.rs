@@ -181,7 +181,7 @@ pub mod macro_support {
 macro_rules! check {
     (
         $(#[doc = $doc:literal])+
-        pub $name:ident {
+        $vis:vis $name:ident {
             id: $id:literal,
             scope: [$($scope:ident),+ $(,)?],
             when: $when:literal,
@@ -193,7 +193,7 @@ macro_rules! check {
         }
     ) => {
         $(#[doc = $doc])+
-        pub static $name: $crate::macro_support::BuiltIn = $crate::macro_support::BuiltIn {
+        $vis static $name: $crate::macro_support::BuiltIn = $crate::macro_support::BuiltIn {
             id: $id,
             doc: &[$($doc),+],
             scope: &[$($crate::Scope::$scope),+],

@@ -3,6 +3,8 @@
 mod collect;
 mod judge;
 mod plan;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -213,6 +215,20 @@ pub fn run(
         store,
         interrupted: deadline.interrupted(),
     })
+}
+
+/// The pieces of the script that every server is sent when all checks run.
+///
+/// # Errors
+/// When no check is registered.
+pub fn probes(
+    registry: &Registry,
+) -> Result<Vec<&'static crate::source::ServerProbe>, EngineError> {
+    let everything = Selection {
+        clients: true,
+        ..Selection::default()
+    };
+    Ok(Plan::new(registry, &everything)?.probes)
 }
 
 /// Judges evidence that is there already.
