@@ -11,6 +11,7 @@ mod table;
 mod view;
 
 pub mod containers;
+pub mod processes;
 pub mod reach;
 pub mod servers;
 pub mod status;
@@ -26,7 +27,7 @@ use std::any::Any;
 
 use serde::Serialize;
 
-use crate::source::{ClusterCommand, ServerProbe};
+use crate::source::{ClusterCommand, DependentCommand, ServerProbe};
 
 /// Whether a fact is there once, or once per server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -45,6 +46,9 @@ pub trait Fact: Any + Send + Sync + Serialize + Sized {
     const SCOPE: FactScope;
     /// The cluster's commands that it is read from.
     const COMMANDS: &'static [&'static ClusterCommand] = &[];
+    /// The commands that it is read from whose arguments stand in the answers
+    /// to others. Those others are asked too, without being named here.
+    const DEPENDENTS: &'static [&'static DependentCommand] = &[];
     /// The server probes that it is read from.
     const PROBES: &'static [&'static ServerProbe] = &[];
 
@@ -86,6 +90,8 @@ pub struct FactSpec {
     pub scope: FactScope,
     /// The cluster's commands that it is read from.
     pub commands: &'static [&'static ClusterCommand],
+    /// The commands that it is read from whose arguments stand in the answers to others.
+    pub dependents: &'static [&'static DependentCommand],
     /// The server probes that it is read from.
     pub probes: &'static [&'static ServerProbe],
     /// Reads it.
@@ -100,6 +106,7 @@ impl FactSpec {
             name: F::NAME,
             scope: F::SCOPE,
             commands: F::COMMANDS,
+            dependents: F::DEPENDENTS,
             probes: F::PROBES,
             read: |view| F::read(view).map(|fact| Box::new(fact) as Box<dyn AnyFact>),
         }
@@ -108,7 +115,9 @@ impl FactSpec {
     /// The keys of the evidence that it is read from.
     pub fn evidence(&self) -> impl Iterator<Item = &'static str> {
         let commands = self.commands.iter().map(|c| c.key);
-        commands.chain(self.probes.iter().map(|p| p.key))
+        commands
+            .chain(self.dependents.iter().map(|d| d.key))
+            .chain(self.probes.iter().map(|p| p.key))
     }
 }
 
