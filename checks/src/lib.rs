@@ -2,6 +2,10 @@
 //!
 //! `health/rebuild` lies in `health/rebuild.rs`; nothing here has input or output.
 
+mod config;
+#[cfg(test)]
+mod damaged;
+mod data;
 mod health;
 
 use std::sync::Arc;
@@ -34,7 +38,10 @@ pub fn release_data() -> Result<ReleaseData, ReleaseDataError> {
 }
 
 fn all() -> impl Iterator<Item = &'static BuiltIn> {
-    [health::CHECKS].into_iter().flatten().copied()
+    [config::CHECKS, data::CHECKS, health::CHECKS]
+        .into_iter()
+        .flatten()
+        .copied()
 }
 
 #[cfg(test)]

@@ -10,11 +10,19 @@ mod shape;
 mod table;
 mod view;
 
+pub mod blacklist;
 pub mod containers;
+pub mod disks_config;
+pub mod drives;
+pub mod filesystems;
+pub mod fsck;
 pub mod processes;
 pub mod reach;
 pub mod servers;
+pub mod snap_layers;
+pub mod stats;
 pub mod status;
+pub mod traces;
 
 pub use json::{JsonError, find_json};
 pub use missing::{Missing, Why};
@@ -28,6 +36,11 @@ use std::any::Any;
 use serde::Serialize;
 
 use crate::source::{ClusterCommand, DependentCommand, ServerProbe};
+
+/// The beginning of a text that came in the place of an answer, for an error.
+fn short(text: &str) -> String {
+    text.chars().take(80).collect()
+}
 
 /// Whether a fact is there once, or once per server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
