@@ -3,6 +3,11 @@
 //! `health/rebuild` lies in `health/rebuild.rs`; nothing here has input or output.
 
 mod health;
+mod nfs;
+mod protocols;
+mod server;
+mod size;
+mod tasks;
 
 use std::sync::Arc;
 
@@ -34,7 +39,16 @@ pub fn release_data() -> Result<ReleaseData, ReleaseDataError> {
 }
 
 fn all() -> impl Iterator<Item = &'static BuiltIn> {
-    [health::CHECKS].into_iter().flatten().copied()
+    [
+        health::CHECKS,
+        nfs::CHECKS,
+        protocols::CHECKS,
+        server::CHECKS,
+        tasks::CHECKS,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
 }
 
 #[cfg(test)]

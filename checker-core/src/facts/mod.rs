@@ -10,10 +10,20 @@ mod shape;
 mod table;
 mod view;
 
+pub mod catalog;
+pub mod clock;
 pub mod containers;
+pub mod data_dirs;
+pub mod nfs;
 pub mod reach;
+pub mod s3;
 pub mod servers;
+pub mod smb;
+pub mod snapshots;
+pub mod space;
 pub mod status;
+pub mod tasks;
+pub mod units;
 
 pub use json::{JsonError, find_json};
 pub use missing::{Missing, Why};
