@@ -97,6 +97,16 @@ impl Evidence {
         self
     }
 
+    /// A cluster command that succeeded in this one of its spellings
+    /// (`cluster task -J`), for facts that depend on which one it was.
+    #[must_use]
+    pub fn weka_spelt(mut self, key: &str, arguments: &str, stdout: &str) -> Self {
+        let command = format!("weka {arguments}");
+        let raw = raw(key, &command, End::Exited(0), stdout, "", self.now);
+        self.store.insert_cluster(Redactor::new().seal(raw));
+        self
+    }
+
     /// A backend that answered these probes, each with exit status 0.
     #[must_use]
     pub fn backend(self, name: &str, probes: &[(&str, &str)]) -> Self {

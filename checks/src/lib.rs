@@ -7,6 +7,11 @@ mod config;
 mod damaged;
 mod data;
 mod health;
+mod nfs;
+mod protocols;
+mod server;
+mod size;
+mod tasks;
 
 use std::sync::Arc;
 
@@ -38,10 +43,18 @@ pub fn release_data() -> Result<ReleaseData, ReleaseDataError> {
 }
 
 fn all() -> impl Iterator<Item = &'static BuiltIn> {
-    [config::CHECKS, data::CHECKS, health::CHECKS]
-        .into_iter()
-        .flatten()
-        .copied()
+    [
+        config::CHECKS,
+        data::CHECKS,
+        health::CHECKS,
+        nfs::CHECKS,
+        protocols::CHECKS,
+        server::CHECKS,
+        tasks::CHECKS,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
 }
 
 #[cfg(test)]

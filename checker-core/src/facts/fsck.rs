@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Fact, FactScope, Missing, Object, ShapeError, View, Why};
+use super::catalog::says_no_such_member;
+use super::{Fact, FactScope, Missing, Object, ShapeError, View};
 use crate::source::ClusterCommand;
 use crate::version::Version;
 
@@ -107,10 +108,10 @@ impl Fact for InitialVersion {
     const COMMANDS: &'static [&'static ClusterCommand] = &[&INITIAL_VERSION];
 
     fn read(view: &View<'_>) -> Result<Self, Missing> {
-        match view.json(INITIAL_VERSION.key, initial) {
-            Err(missing) if no_such_member(&missing) => Ok(Self(None)),
-            other => other,
+        if says_no_such_member(view.record(INITIAL_VERSION.key)?) {
+            return Ok(Self(None));
         }
+        view.json(INITIAL_VERSION.key, initial)
     }
 }
 
@@ -125,12 +126,6 @@ fn initial(value: &Value) -> Result<InitialVersion, ShapeError> {
             .map_err(|e: crate::version::VersionError| error(e.to_string())),
         other => Err(error(format!("{other} is no release"))),
     }
-}
-
-/// Whether `weka debug config show` failed because the configuration of this
-/// release has no such member: an answer, not a fault.
-fn no_such_member(missing: &Missing) -> bool {
-    matches!(&missing.why, Why::Failed { stderr, .. } if stderr.contains("does not have a member named"))
 }
 
 /// When the cluster was upgraded last.

@@ -11,18 +11,28 @@ mod table;
 mod view;
 
 pub mod blacklist;
+pub mod catalog;
+pub mod clock;
 pub mod containers;
+pub mod data_dirs;
 pub mod disks_config;
 pub mod drives;
 pub mod filesystems;
 pub mod fsck;
+pub mod nfs;
 pub mod processes;
 pub mod reach;
+pub mod s3;
 pub mod servers;
+pub mod smb;
 pub mod snap_layers;
+pub mod snapshots;
+pub mod space;
 pub mod stats;
 pub mod status;
+pub mod tasks;
 pub mod traces;
+pub mod units;
 
 pub use json::{JsonError, find_json};
 pub use missing::{Missing, Why};

@@ -1,0 +1,13 @@
+//! Is each server ready?
+
+mod clock;
+mod data_space;
+mod opt_weka_space;
+
+use checker_core::macro_support::BuiltIn;
+
+pub(crate) static CHECKS: &[&BuiltIn] = &[
+    &clock::CLOCK,
+    &data_space::DATA_SPACE,
+    &opt_weka_space::OPT_WEKA_SPACE,
+];
