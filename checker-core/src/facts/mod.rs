@@ -6,6 +6,8 @@
 
 mod json;
 mod missing;
+#[cfg(test)]
+mod probe_tests;
 mod shape;
 mod table;
 mod view;
@@ -19,6 +21,7 @@ pub mod disks_config;
 pub mod drives;
 pub mod filesystems;
 pub mod fsck;
+pub mod local_resources;
 pub mod nfs;
 pub mod processes;
 pub mod reach;
@@ -28,9 +31,11 @@ pub mod smb;
 pub mod snap_layers;
 pub mod snapshots;
 pub mod space;
+pub mod spec_file;
 pub mod stats;
 pub mod status;
 pub mod tasks;
+pub mod tls;
 pub mod traces;
 pub mod units;
 
