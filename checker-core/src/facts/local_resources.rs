@@ -1,7 +1,6 @@
 //! What each container of a server is told at its start: whom to join, and
 //! with which join secret.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -15,9 +14,10 @@ use crate::source::ServerProbe;
 /// addresses to join and a SHA-256 digest of the secret, made on the server:
 /// `awk` picks them out and hands the secret to the hash tool through a pipe.
 ///
-/// It costs one `weka local ps` for the names, then per container one
-/// `weka local resources`, one `awk` and one hash tool: the most expensive
-/// probe of all, about 4 + 4 × containers processes.
+/// It costs one `weka local ps` for the names, one `weka local resources` per
+/// container, two `awk` for all of them, and one hash tool per different
+/// secret. Digests and lists of addresses stand in the answer once, however
+/// many containers have them.
 pub static LOCAL_RESOURCES: ServerProbe = ServerProbe {
     key: "host:local-resources",
     script: r#"command -v awk >/dev/null 2>&1 || { echo 'awk is not installed' >&2; exit 3; }
@@ -39,8 +39,8 @@ function value(v,   name, i) {
         return
     }
     for (i = 1; i <= depth && key[i] != "backend_endpoints"; i++) ;
-    if (i <= depth && name ~ /^(ip|ips|address|backend_endpoints)$/ && v != "" && !(v in seen)) {
-        seen[v] = 1
+    if (i <= depth && name ~ /^(ip|ips|address|backend_endpoints)$/ && v != "" && !((section, v) in seen)) {
+        seen[section, v] = 1
         addresses = addresses " " v
     }
 }
@@ -48,10 +48,40 @@ function release() {
     if (held) value(text)
     held = 0
 }
+function whole() {
+    return !broken && depth == 0 && opened
+}
+function finish(   i, j, swap, all) {
+    if (!section || failed) return
+    if (!whole()) { report = report "broken\n"; return }
+    for (i = 2; i <= count; i++)
+        for (j = i; j > 1 && secrets[j] < secrets[j - 1]; j--) {
+            swap = secrets[j]; secrets[j] = secrets[j - 1]; secrets[j - 1] = swap
+        }
+    all = ""
+    for (i = 1; i <= count; i++) all = all secrets[i] "\n"
+    if (count && !(all in digests)) { digests[all] = ++hashed; hashes[hashed] = all }
+    report = report "key " (count ? digests[all] : 0) "\n"
+    if (!known) { report = report "no endpoints\n"; return }
+    if (!(addresses in lists)) { lists[addresses] = ++listed; addressed[listed] = addresses }
+    report = report "endpoints " lists[addresses] "\n"
+}
+/^\001/ {
+    if ($0 ~ /^.failed/) {
+        failed = 1
+    } else {
+        finish()
+        section++
+        depth = held = opened = broken = known = failed = count = 0
+        key[0] = addresses = ""
+    }
+    report = report substr($0, 2) "\n"
+    next
+}
 {
     pos = 1
     size = length($0)
-    while (pos <= size) {
+    while (pos <= size && !broken) {
         part = substr($0, pos, 200)
         if (match(part, /^[ \t\r]+/)) {
             pos += RLENGTH
@@ -61,7 +91,7 @@ function release() {
         if (c == "\"") {
             if (!match(part, /^"([^"\\]|\\.)*"/)) {
                 part = substr($0, pos)
-                if (!match(part, /^"([^"\\]|\\.)*"/)) { broken = 1; exit }
+                if (!match(part, /^"([^"\\]|\\.)*"/)) { broken = 1; break }
             }
             release()
             text = substr(part, 2, RLENGTH - 2)
@@ -80,13 +110,13 @@ function release() {
         if (c == "{" || c == "[") {
             key[++depth] = ""
             opened = 1
-            if (depth == 2) { own = ""; type = "" }
+            if (depth == 2) own = type = ""
         } else if (c == "}" || c == "]") {
             if (mode == "names" && depth == 2 && own != "" && (type == "" || type == "weka")) {
                 gsub(/\\"/, "\"", own)
                 print own
             }
-            depth--
+            if (--depth < 0) broken = 1
         } else if (c == ",") {
             key[depth] = ""
         } else if (match(part, /^[^][{}:," \t\r]+/)) {
@@ -98,32 +128,27 @@ function release() {
     release()
 }
 END {
-    if (broken || depth != 0 || !opened) { print "broken"; exit 4 }
-    if (mode == "names") exit 0
-    for (i = 2; i <= count; i++)
-        for (j = i; j > 1 && secrets[j] < secrets[j - 1]; j--) {
-            swap = secrets[j]; secrets[j] = secrets[j - 1]; secrets[j - 1] = swap
-        }
-    if (count && hash != "") {
-        for (i = 1; i <= count; i++) print secrets[i] | hash
+    if (mode == "names") exit whole() ? 0 : 4
+    finish()
+    # The hash tool writes by itself, so it goes before all that awk prints.
+    for (i = 1; i <= hashed && hash != ""; i++) {
+        printf "%s", hashes[i] | hash
         close(hash)
     }
-    print "keys " count + 0
-    if (known) print "endpoints" addresses; else print "no endpoints"
+    printf "digests %d\n", hashed
+    for (i = 1; i <= listed; i++) print "list" addressed[i]
+    printf "%s", report
+    print "end"
 }
 '
 list=$(weka local ps -J) || exit $?
 names=$(printf '%s\n' "$list" | awk -v mode=names "$program") || { echo 'weka local ps -J printed no whole JSON' >&2; exit 4; }
-[ -n "$names" ] || exit 0
 printf '%s\n' "$names" | while IFS= read -r name; do
-    printf 'container %s\n' "$name"
-    if one=$(weka local resources -C "$name" -J </dev/null); then
-        printf '%s\n' "$one" | awk -v mode=one -v hash="$hash" "$program"
-    else
-        printf 'failed %s\n' "$?"
-    fi
-done
-exit 0
+    [ -n "$name" ] || continue
+    printf '\001container %s\n' "$name"
+    weka local resources -C "$name" -J </dev/null || printf '\n\001failed %s\n' "$?"
+    echo
+done | awk -v mode=each -v hash="$hash" "$program"
 "#,
     timeout: Duration::from_secs(20),
     limit: 512 * 1024,
@@ -170,61 +195,84 @@ impl Fact for LocalResources {
 }
 
 fn parse(text: &str) -> Result<LocalResources, String> {
+    let mut lines = text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .peekable();
+    let odd = |line: &str| format!("{:?} is not expected there", super::short(line));
+    // Each hash tool has a form of its own: `HEX  -`, `SHA2-256(stdin)= HEX`.
+    let is_digest = |word: &&str| word.len() == 64 && word.bytes().all(|b| b.is_ascii_hexdigit());
+    let mut digests: Vec<String> = Vec::new();
+    while let Some(digest) = lines
+        .peek()
+        .and_then(|line| line.split_whitespace().find(is_digest))
+    {
+        digests.push(digest.to_ascii_lowercase());
+        lines.next();
+    }
+    let count = lines.next().unwrap_or_default();
+    let count: usize = count
+        .strip_prefix("digests ")
+        .and_then(|n| n.parse().ok())
+        .ok_or_else(|| odd(count))?;
+    if digests.len() != count {
+        // The tool is missing or failed on one: which one cannot be told.
+        digests.clear();
+    }
+    let mut lists: Vec<Vec<String>> = Vec::new();
     let mut sections: Vec<(String, Vec<&str>)> = Vec::new();
-    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+    loop {
+        let line = lines.next().ok_or("it breaks off")?;
+        if line == "end" {
+            break;
+        }
         if let Some(name) = line.strip_prefix("container ") {
             sections.push((name.to_owned(), Vec::new()));
+        } else if let Some((_, section)) = sections.last_mut() {
+            section.push(line);
         } else {
-            let (_, lines) = sections
-                .last_mut()
-                .ok_or_else(|| format!("{:?} before any container", super::short(line)))?;
-            lines.push(line);
+            let list = line.strip_prefix("list").ok_or_else(|| odd(line))?;
+            lists.push(list.split_whitespace().map(str::to_owned).collect());
         }
     }
     let containers = sections
         .into_iter()
         .map(|(name, lines)| {
-            let resources = resources(&lines);
+            let resources = resources(&lines, &digests, &lists);
             (name, resources)
         })
         .collect();
     Ok(LocalResources { containers })
 }
 
-fn resources(lines: &[&str]) -> Result<Resources, String> {
+fn resources(
+    lines: &[&str],
+    digests: &[String],
+    lists: &[Vec<String>],
+) -> Result<Resources, String> {
     let after = |label: &str| lines.iter().find_map(|line| line.strip_prefix(label));
     if let Some(status) = after("failed ") {
         return Err(format!(
             "`weka local resources` ended with exit status {status}"
         ));
     }
-    let keys: u64 = after("keys ")
-        .and_then(|n| n.trim().parse().ok())
-        .ok_or("`weka local resources` printed no whole JSON")?;
-    let endpoints = match after("endpoints") {
-        Some(list) => {
-            let mut seen = BTreeSet::new();
-            let new = |a: &&str| seen.insert((*a).to_owned());
-            Some(
-                list.split_whitespace()
-                    .filter(new)
-                    .map(str::to_owned)
-                    .collect(),
-            )
-        }
+    let number = |label: &str| after(label).and_then(|n| n.parse::<usize>().ok());
+    let key = number("key ").ok_or("`weka local resources` printed no whole JSON")?;
+    let endpoints = match number("endpoints ") {
+        Some(n) => Some(
+            n.checked_sub(1)
+                .and_then(|n| lists.get(n))
+                .ok_or("its list of addresses is missing")?
+                .clone(),
+        ),
         None if lines.contains(&"no endpoints") => None,
         None => return Err("the answer breaks off".to_owned()),
     };
-    // Each hash tool has a form of its own: `HEX  -`, `SHA2-256(stdin)= HEX`.
-    let is_digest = |word: &&str| word.len() == 64 && word.bytes().all(|b| b.is_ascii_hexdigit());
-    let digest = lines
-        .iter()
-        .flat_map(|l| l.split_whitespace())
-        .find(is_digest);
-    let join_secret = match (keys, digest) {
-        (0, _) => JoinSecret::Absent,
-        (_, Some(digest)) => JoinSecret::Digest(digest.to_ascii_lowercase()),
-        (_, None) => JoinSecret::NotDigested,
+    let join_secret = match key.checked_sub(1) {
+        None => JoinSecret::Absent,
+        Some(n) => digests
+            .get(n)
+            .map_or(JoinSecret::NotDigested, |d| JoinSecret::Digest(d.clone())),
     };
     Ok(Resources {
         join_secret,
@@ -242,7 +290,7 @@ mod tests {
     const DIGEST: &str = "d8cf4dfa1b0c3a15ad4f6ba5a0d0f2a3ba3cf5b6b0a1bb0d21f7bd02cd6ef93e";
 
     fn one(lines: &str) -> Result<Resources, String> {
-        parse(&format!("container drives0\n{lines}"))
+        parse(&format!("{lines}end\n"))
             .expect("readable")
             .containers
             .remove(0)
@@ -250,18 +298,25 @@ mod tests {
     }
 
     #[rstest]
-    #[case::sha256sum(&format!("{DIGEST}  -\nkeys 1\nendpoints\n"), JoinSecret::Digest(DIGEST.to_owned()))]
-    #[case::openssl(&format!("SHA2-256(stdin)= {DIGEST}\nkeys 2\nendpoints\n"), JoinSecret::Digest(DIGEST.to_owned()))]
-    #[case::none("keys 0\nendpoints\n", JoinSecret::Absent)]
-    #[case::no_tool("keys 1\nendpoints\n", JoinSecret::NotDigested)]
+    #[case::sha256sum(&format!("{DIGEST}  -\ndigests 1\nlist\ncontainer a\nkey 1\nendpoints 1\n"), JoinSecret::Digest(DIGEST.to_owned()))]
+    #[case::openssl(&format!("SHA2-256(stdin)= {DIGEST}\ndigests 1\nlist\ncontainer a\nkey 1\nendpoints 1\n"), JoinSecret::Digest(DIGEST.to_owned()))]
+    #[case::none(
+        "digests 0\nlist\ncontainer a\nkey 0\nendpoints 1\n",
+        JoinSecret::Absent
+    )]
+    #[case::no_tool(
+        "digests 1\nlist\ncontainer a\nkey 1\nendpoints 1\n",
+        JoinSecret::NotDigested
+    )]
+    #[case::a_tool_that_failed_once(&format!("{DIGEST}  -\ndigests 2\nlist\ncontainer a\nkey 1\nendpoints 1\n"), JoinSecret::NotDigested)]
     fn join_secrets(#[case] lines: &str, #[case] expected: JoinSecret) {
         assert_eq!(one(lines).expect("readable").join_secret, expected);
     }
 
     #[rstest]
-    #[case::several("keys 0\nendpoints 10.0.0.1 10.0.0.2 10.0.0.1\n", Some(vec!["10.0.0.1", "10.0.0.2"]))]
-    #[case::empty("keys 0\nendpoints\n", Some(vec![]))]
-    #[case::absent("keys 0\nno endpoints\n", None)]
+    #[case::second_list("digests 0\nlist 10.0.0.9\nlist 10.0.0.1 fd00::1\ncontainer a\nkey 0\nendpoints 2\n", Some(vec!["10.0.0.1", "fd00::1"]))]
+    #[case::empty("digests 0\nlist\ncontainer a\nkey 0\nendpoints 1\n", Some(vec![]))]
+    #[case::absent("digests 0\ncontainer a\nkey 0\nno endpoints\n", None)]
     fn endpoints(#[case] lines: &str, #[case] expected: Option<Vec<&str>>) {
         let found = one(lines).expect("readable").endpoints;
         assert_eq!(
@@ -271,18 +326,21 @@ mod tests {
     }
 
     #[rstest]
-    #[case::nothing("")]
-    #[case::failed("failed 1\n")]
-    #[case::broken("broken\n")]
-    #[case::cut("keys 0\n")]
-    #[case::odd_count("keys many\nendpoints\n")]
+    #[case::nothing("digests 0\ncontainer a\n")]
+    #[case::failed("digests 0\ncontainer a\nfailed 1\n")]
+    #[case::broken("digests 0\ncontainer a\nbroken\n")]
+    #[case::no_list("digests 0\ncontainer a\nkey 0\nendpoints 1\n")]
+    #[case::cut("digests 0\ncontainer a\nkey 0\n")]
     fn half_an_answer_is_none(#[case] lines: &str) {
         assert!(one(lines).is_err());
     }
 
-    #[test]
-    fn noise_is_an_error() {
-        assert!(parse("Welcome to weka-01\n").is_err());
+    #[rstest]
+    #[case::nothing("")]
+    #[case::noise("Welcome to weka-01\n")]
+    #[case::no_end("digests 0\ncontainer a\nkey 0\nno endpoints\n")]
+    fn what_breaks_off_is_an_error(#[case] text: &str) {
+        assert!(parse(text).is_err());
     }
 
     /// A `weka` that answers from files: `ps`, and one per container.
@@ -442,7 +500,12 @@ esac"#,
     fn without_a_list_of_containers(#[case] weka: &str, #[case] expected: i32) {
         for shell in SHELLS {
             let (text, status) = run(shell, LOCAL_RESOURCES.script, &[("weka", weka)]);
-            assert_eq!((text.as_str(), status), ("", expected), "{shell:?}");
+            let nothing = if expected == 0 {
+                "digests 0\nend\n"
+            } else {
+                ""
+            };
+            assert_eq!((text.as_str(), status), (nothing, expected), "{shell:?}");
         }
     }
 

@@ -146,27 +146,31 @@ mod tests {
     #[case::no_list("no endpoints", Outcome::Unknown)]
     #[case::cut("", Outcome::Unknown)]
     fn judges(#[case] endpoints: &str, #[case] outcome: Outcome) {
-        let result = judged(&format!("container drives0\nkeys 0\n{endpoints}\n"));
+        let answer = match endpoints.strip_prefix("endpoints") {
+            Some(list) => format!("list{list}\ncontainer drives0\nkey 0\nendpoints 1"),
+            None => format!("container drives0\nkey 0\n{endpoints}"),
+        };
+        let result = judged(&format!("digests 0\n{answer}\nend\n"));
         assert_eq!(result.outcome, outcome, "{result:?}");
     }
 
     #[test]
     fn every_container_is_looked_at() {
-        let result = judged(
-            "container drives0\nkeys 0\nendpoints 10.0.0.1\ncontainer x y\nkeys 0\nendpoints 10.0.0.9\n",
-        );
+        let lists =
+            "digests 0\nlist 10.0.0.1\nlist 10.0.0.9\ncontainer drives0\nkey 0\nendpoints 1\n";
+        let result = judged(&format!("{lists}container x y\nkey 0\nendpoints 2\nend\n"));
         assert_eq!(result.outcome, Outcome::Warn, "{result:?}");
         assert_eq!(
             result.details,
             ["x y: 10.0.0.9 belongs to no backend container"]
         );
-        let result =
-            judged("container drives0\nkeys 0\nendpoints 10.0.0.1\ncontainer b\nfailed 1\n");
+        let result = judged(&format!("{lists}container b\nfailed 1\nend\n"));
         assert_eq!(result.outcome, Outcome::Unknown, "{result:?}");
     }
 
     #[rstest]
-    #[case::no_containers("", End::Exited(0))]
+    #[case::no_containers("digests 0\nend\n", End::Exited(0))]
+    #[case::nothing("", End::Exited(0))]
     #[case::noise("Welcome\n", End::Exited(0))]
     #[case::not_installed("", End::Exited(127))]
     #[case::too_late("", End::TimedOut)]
@@ -182,7 +186,10 @@ mod tests {
     fn without_the_list_of_containers_it_is_unknown() {
         let base = Evidence::running("4.4.21.2").backend(
             "weka-01",
-            &[(KEY, "container a\nkeys 0\nendpoints 10.0.0.1\n")],
+            &[(
+                KEY,
+                "digests 0\nlist 10.0.0.1\ncontainer a\nkey 0\nendpoints 1\nend\n",
+            )],
         );
         damaged::is_unknown(&ENDPOINT_IPS, "4.4.33", "weka:containers", &base);
         let none = base

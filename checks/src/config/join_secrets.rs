@@ -150,13 +150,25 @@ mod tests {
 
     const KEY: &str = "host:local-resources";
 
-    fn container(name: &str, secret: &str) -> String {
-        let keys = match secret {
-            "" => "keys 0".to_owned(),
-            "?" => "keys 1".to_owned(),
-            letter => format!("{}  -\nkeys 1", letter.repeat(64)),
-        };
-        format!("container {name}\n{keys}\nendpoints 10.0.0.1\n")
+    /// The probe's answer for these containers and their secrets: a letter, `-`
+    /// for none, `?` where no tool makes a digest.
+    fn answer(containers: &[(&str, char)]) -> String {
+        let (mut digests, mut keys) = (String::new(), 0);
+        let mut rest = String::new();
+        for (name, secret) in containers {
+            let key = match secret {
+                '-' => 0,
+                letter => {
+                    keys += 1;
+                    if *letter != '?' {
+                        digests += &format!("{}  -\n", letter.to_string().repeat(64));
+                    }
+                    keys
+                }
+            };
+            rest += &format!("container {name}\nkey {key}\nno endpoints\n");
+        }
+        format!("{digests}digests {keys}\n{rest}end\n")
     }
 
     fn listed(n: u64, name: &str, mode: &str) -> Value {
@@ -173,15 +185,14 @@ mod tests {
     }
 
     /// The outcome for each server (behind `|` the next) whose containers have
-    /// these secrets: a letter, `-` for none, `?` where no tool makes a digest.
+    /// these secrets.
     fn outcomes(servers: &str) -> Vec<Outcome> {
         let mut evidence = base();
         for (n, secrets) in servers.split('|').enumerate() {
             let name = |secret: char| format!("c{secret}");
-            let answer: String = secrets
-                .chars()
-                .map(|c| container(&name(c), c.to_string().trim_matches('-')))
-                .collect();
+            let names: Vec<(String, char)> = secrets.chars().map(|c| (name(c), c)).collect();
+            let pairs: Vec<(&str, char)> = names.iter().map(|(n, c)| (n.as_str(), *c)).collect();
+            let answer = answer(&pairs);
             evidence = evidence.backend(&format!("weka-0{}", n + 1), &[(KEY, &answer)]);
         }
         let results = evidence.judge(&JOIN_SECRETS, "4.4.33");
@@ -205,8 +216,8 @@ mod tests {
     #[test]
     fn the_report_shows_no_digest() {
         let results = base()
-            .backend("weka-01", &[(KEY, &container("drives0", "a"))])
-            .backend("weka-02", &[(KEY, &container("drives0", "b"))])
+            .backend("weka-01", &[(KEY, &answer(&[("drives0", 'a')]))])
+            .backend("weka-02", &[(KEY, &answer(&[("drives0", 'b')]))])
             .judge(&JOIN_SECRETS, "4.4.33");
         let text = serde_json::to_string(&results).expect("JSON");
         assert!(!text.contains("aaaa") && !text.contains("bbbb"), "{text}");
@@ -214,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_client_on_a_backend_needs_none() {
-        let answer = container("drives0", "a") + &container("client", "");
+        let answer = answer(&[("drives0", 'a'), ("client", '-')]);
         let result = base()
             .backend("weka-01", &[(KEY, &answer)])
             .judge_one(&JOIN_SECRETS, "4.4.33");
@@ -224,8 +235,8 @@ mod tests {
     #[test]
     fn servers_that_were_not_reached_are_counted() {
         let results = base()
-            .backend("weka-01", &[(KEY, &container("drives0", "a"))])
-            .backend("weka-02", &[(KEY, &container("drives0", "a"))])
+            .backend("weka-01", &[(KEY, &answer(&[("drives0", 'a')]))])
+            .backend("weka-02", &[(KEY, &answer(&[("drives0", 'a')]))])
             .unreached("weka-03", Role::Backend, Step::Refused, "no sshd")
             .judge(&JOIN_SECRETS, "4.4.33");
         assert!(
@@ -237,16 +248,17 @@ mod tests {
         assert_eq!(results[2].outcome, Outcome::Unknown);
         // With nothing to compare there is no green.
         let results = base()
-            .backend("weka-01", &[(KEY, &container("drives0", "a"))])
+            .backend("weka-01", &[(KEY, &answer(&[("drives0", 'a')]))])
             .unreached("weka-03", Role::Backend, Step::Refused, "no sshd")
             .judge(&JOIN_SECRETS, "4.4.33");
         assert_eq!(results[0].outcome, Outcome::Unknown);
     }
 
     #[rstest]
-    #[case::no_containers("", End::Exited(0))]
-    #[case::broken("container drives0\nbroken\n", End::Exited(0))]
-    #[case::failed("container drives0\nfailed 1\n", End::Exited(0))]
+    #[case::no_containers("digests 0\nend\n", End::Exited(0))]
+    #[case::nothing("", End::Exited(0))]
+    #[case::broken("digests 0\ncontainer drives0\nbroken\nend\n", End::Exited(0))]
+    #[case::failed("digests 0\ncontainer drives0\nfailed 1\nend\n", End::Exited(0))]
     #[case::noise("Welcome\n", End::Exited(0))]
     #[case::not_installed("", End::Exited(127))]
     #[case::too_late("", End::TimedOut)]
@@ -260,8 +272,8 @@ mod tests {
 
     #[test]
     fn without_the_list_of_containers_it_is_unknown() {
-        let base =
-            Evidence::running("4.4.21.2").backend("weka-01", &[(KEY, &container("drives0", "a"))]);
+        let base = Evidence::running("4.4.21.2")
+            .backend("weka-01", &[(KEY, &answer(&[("drives0", 'a')]))]);
         damaged::is_unknown(&JOIN_SECRETS, "4.4.33", "weka:containers", &base);
     }
 }
