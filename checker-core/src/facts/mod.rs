@@ -14,6 +14,7 @@ pub mod containers;
 pub mod reach;
 pub mod servers;
 pub mod status;
+pub mod units;
 
 pub use json::{JsonError, find_json};
 pub use missing::{Missing, Why};
