@@ -10,11 +10,18 @@ mod shape;
 mod table;
 mod view;
 
+pub mod alerts;
 pub mod containers;
+pub mod local_containers;
+pub mod login;
+pub mod processes;
 pub mod reach;
+pub mod rebuild;
 pub mod servers;
 pub mod status;
 pub mod units;
+pub mod upgrade_events;
+pub mod whoami;
 
 pub use json::{JsonError, find_json};
 pub use missing::{Missing, Why};
