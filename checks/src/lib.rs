@@ -2,7 +2,9 @@
 //!
 //! `health/rebuild` lies in `health/rebuild.rs`; nothing here has input or output.
 
+mod access;
 mod health;
+mod version;
 
 use std::sync::Arc;
 
@@ -34,7 +36,10 @@ pub fn release_data() -> Result<ReleaseData, ReleaseDataError> {
 }
 
 fn all() -> impl Iterator<Item = &'static BuiltIn> {
-    [health::CHECKS].into_iter().flatten().copied()
+    [access::CHECKS, version::CHECKS, health::CHECKS]
+        .into_iter()
+        .flatten()
+        .copied()
 }
 
 #[cfg(test)]

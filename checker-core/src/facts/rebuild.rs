@@ -16,24 +16,39 @@ pub static REBUILD: ClusterCommand = ClusterCommand {
     needs_login: true,
 };
 
+/// An amount of data, in one measure or both.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Amount {
+    /// In MiB. A share that rounds to 0 % is seen here.
+    pub mib: Option<f64>,
+    /// The share of all data, in percent; can have a fraction.
+    pub percent: Option<f64>,
+}
+
+impl Amount {
+    fn read(object: &Object<'_>, mib: &str, percent: &str) -> Result<Option<Self>, ShapeError> {
+        let amount = Self {
+            mib: object.opt_float(&[mib])?,
+            percent: object.opt_float(&[percent])?,
+        };
+        Ok(Some(amount).filter(|a| a.mib.is_some() || a.percent.is_some()))
+    }
+
+    /// Whether there is any such data.
+    #[must_use]
+    pub fn any(&self) -> bool {
+        self.mib.is_some_and(|n| n > 0.0) || self.percent.is_some_and(|n| n > 0.0)
+    }
+}
+
 /// How much data has lost a number of its copies.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Protection {
     /// How many failures this data has suffered; 0 is fully protected.
     pub failures: u64,
-    /// How much of it there is, in MiB. A share that rounds to 0 % is seen here.
-    pub mib: Option<f64>,
-    /// The share of all data, in percent.
-    pub percent: Option<f64>,
-}
-
-impl Protection {
-    /// Whether there is any such data. Both measures count: the share of very
-    /// little data is 0 %, and one of the two can be absent.
-    #[must_use]
-    pub fn any(&self) -> bool {
-        self.mib.is_some_and(|n| n > 0.0) || self.percent.is_some_and(|n| n > 0.0)
-    }
+    /// How much of it there is.
+    #[serde(flatten)]
+    pub amount: Amount,
 }
 
 /// The protection of all data, and the rebuild that may run.
@@ -45,9 +60,8 @@ pub struct Rebuild {
     /// By the number of failures, the fewest first. 3.x lists only the
     /// entry 0 when all is well.
     pub protection: Vec<Protection>,
-    /// Data beyond any protection, in MiB (in percent where the cluster tells
-    /// only that); `None` where it tells neither.
-    pub unavailable: Option<f64>,
+    /// Data beyond any protection; `None` where the cluster does not tell.
+    pub unavailable: Option<Amount>,
     /// Whether data or quorums are moved to other places, fully protected meanwhile.
     pub moving: bool,
     /// Whether enough failure domains are active for a rebuild.
@@ -75,14 +89,14 @@ impl Rebuild {
         self.protection
             .iter()
             .rev()
-            .filter(|p| p.failures > 0 && p.any())
+            .filter(|p| p.failures > 0 && p.amount.any())
     }
 
     /// Whether the cluster reports any data at all. One that reports none in
     /// any state has not counted yet.
     #[must_use]
     pub fn counted(&self) -> bool {
-        self.protection.iter().any(Protection::any)
+        self.protection.iter().any(|p| p.amount.any())
     }
 }
 
@@ -102,15 +116,11 @@ fn read(value: &Value) -> Result<Rebuild, ShapeError> {
         .objects(&["protectionState"])?
         .iter()
         .map(|entry| {
-            let read = Protection {
+            Ok(Protection {
                 failures: entry.number(&["numFailures"])?,
-                mib: entry.opt_float(&["MiB"])?,
-                percent: entry.opt_float(&["percent"])?,
-            };
-            if read.mib.is_none() && read.percent.is_none() {
-                return Err(entry.error(&["MiB"], "is missing"));
-            }
-            Ok(read)
+                amount: Amount::read(entry, "MiB", "percent")?
+                    .ok_or_else(|| entry.error(&["MiB"], "is missing"))?,
+            })
         })
         .collect::<Result<Vec<_>, _>>()?;
     protection.sort_by_key(|p| p.failures);
@@ -120,10 +130,7 @@ fn read(value: &Value) -> Result<Rebuild, ShapeError> {
     Ok(Rebuild {
         progress: rebuild.opt_float(&["progressPercent"])?,
         protection,
-        unavailable: match rebuild.opt_float(&["unavailableMiB"])? {
-            Some(mib) => Some(mib),
-            None => rebuild.opt_float(&["unavailablePercent"])?,
-        },
+        unavailable: Amount::read(&rebuild, "unavailableMiB", "unavailablePercent")?,
         moving: flag(&["movingData"])? || flag(&["movingQuorums"])?,
         enough_failure_domains: rebuild.opt_boolean(&["enoughActiveFDs"])?,
         buckets_reported: rebuild.opt_number(&["numBucketsInReport"])?,
@@ -145,7 +152,10 @@ mod tests {
             "totalCopiesDoneMiB":2700,"numActiveFDs":5,"enoughActiveFDs":true,"numBucketsInReport":150,"numBucketsTotal":150,
             "protectionState":[{"numFailures":2,"MiB":0,"percent":0},{"numFailures":0,"MiB":3_910_000,"percent":97.7},{"numFailures":1,"MiB":90000,"percent":2.3}]});
         let rebuild = read(&value).expect("readable");
-        let worst: Vec<_> = rebuild.unprotected().map(|p| (p.failures, p.mib)).collect();
+        let worst: Vec<_> = rebuild
+            .unprotected()
+            .map(|p| (p.failures, p.amount.mib))
+            .collect();
         assert_eq!(worst, [(1, Some(90000.0))]);
         assert!(rebuild.moving && rebuild.counted());
         assert_eq!(rebuild.progress, Some(3.0));
