@@ -10,12 +10,17 @@ mod shape;
 mod table;
 mod view;
 
+pub mod alerts;
 pub mod catalog;
 pub mod clock;
 pub mod containers;
 pub mod data_dirs;
+pub mod local_containers;
+pub mod login;
 pub mod nfs;
+pub mod processes;
 pub mod reach;
+pub mod rebuild;
 pub mod s3;
 pub mod servers;
 pub mod smb;
@@ -24,6 +29,8 @@ pub mod space;
 pub mod status;
 pub mod tasks;
 pub mod units;
+pub mod upgrade_events;
+pub mod whoami;
 
 pub use json::{JsonError, find_json};
 pub use missing::{Missing, Why};
