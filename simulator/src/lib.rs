@@ -17,8 +17,10 @@ mod output;
 mod probe;
 mod scenario;
 mod simulator;
+mod standin;
 
 pub use model::Cluster;
 pub use output::Output;
 pub use scenario::{Scenario, ScenarioError, scenarios};
 pub use simulator::Simulator;
+pub use standin::{Behaviour, Reply, StandinError, StandinState, write_state};
