@@ -43,6 +43,10 @@ impl Cluster {
             .now
             .checked_add(after + offset)
             .unwrap_or(Timestamp::MAX);
+        if server.busybox {
+            // It knows no %N and prints the letter.
+            return Output::text(format!("{}.N\n", shown.as_second()));
+        }
         Output::text(format!(
             "{}.{:09}\n",
             shown.as_second(),
@@ -108,9 +112,11 @@ fn space(server: &Server) -> String {
     text
 }
 
-/// As `du -s -k --apparent-size` prints.
+/// As `du -s -k --apparent-size` prints; where `du` knows no apparent size, the
+/// script says so first.
 fn data_dirs(server: &Server) -> String {
-    data_paths(server).fold(String::new(), |mut text, (path, kib)| {
+    let first = if server.busybox { "used\n" } else { "" };
+    data_paths(server).fold(first.to_owned(), |mut text, (path, kib)| {
         let _ = writeln!(text, "{kib}\t{path}");
         text
     })

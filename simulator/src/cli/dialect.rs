@@ -87,9 +87,10 @@ impl Dialect {
         self.since([5, 1, 0, 0])
     }
 
-    /// The data catalog came with 5.x; its first release is a guess.
+    /// The data catalog is a feature of 5.x, but its member of the
+    /// configuration may be there before: from 4.4 on is a guess.
     pub(super) fn catalog(self) -> bool {
-        self.since([5, 0, 0, 0])
+        self.since([4, 4, 0, 0])
     }
 
     /// `client-target-version`.

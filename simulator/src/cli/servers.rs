@@ -122,7 +122,7 @@ fn domains(call: &Call<'_>) -> Answer {
         .cluster
         .servers
         .iter()
-        .filter(|s| s.is_backend())
+        .filter(|s| s.has_drives())
         .zip(0..)
         .map(|(s, n)| {
             let drives: Vec<_> = s.containers.iter().flat_map(|c| &c.drives).collect();

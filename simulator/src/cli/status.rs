@@ -265,7 +265,7 @@ fn rebuild(call: &Call<'_>) -> Value {
             json!({"numFailures": failures, "MiB": mib, "percent": percent(mib, total)})
         })
         .collect();
-    let domains = call.cluster.servers.iter().filter(|s| s.is_backend());
+    let domains = call.cluster.servers.iter().filter(|s| s.has_drives());
     let active = domains.clone().filter(|s| s.status() != "DOWN").count();
     let copies = rebuild.degraded_mib();
     let mut answer = json!({

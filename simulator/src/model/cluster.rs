@@ -139,6 +139,19 @@ impl Cluster {
         }
     }
 
+    /// Moves the cluster in time, with everything that has happened in it.
+    pub fn move_to(&mut self, now: Timestamp) {
+        let by = now.duration_since(self.now);
+        let events = self.events.iter_mut().map(|e| &mut e.time);
+        let alerts = self.alerts.iter_mut().map(|a| &mut a.start);
+        let tasks = self.tasks.iter_mut().map(|t| &mut t.time);
+        let snapshots = self.snapshots.iter_mut().map(|s| &mut s.created);
+        for time in events.chain(alerts).chain(tasks).chain(snapshots) {
+            *time = time.checked_add(by).unwrap_or(now);
+        }
+        self.now = now;
+    }
+
     /// Raises an alert.
     pub fn raise(&mut self, kind: &str, severity: Severity, title: &str, description: &str) {
         self.alerts.push(Alert {

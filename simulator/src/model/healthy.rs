@@ -215,14 +215,27 @@ impl Cluster {
         }
     }
 
+    /// The id of the next container.
+    fn next_id(&self) -> u64 {
+        let ids = self.servers.iter().flat_map(|s| &s.containers);
+        ids.map(|c| c.id + 1).max().unwrap_or(0)
+    }
+
+    /// Adds a server that has only a front end, for protocols; says its place
+    /// among the backends.
+    pub fn add_protocol_server(&mut self) -> usize {
+        let at = self.servers.iter().filter(|s| s.is_backend()).count();
+        let name = format!("weka-{:02}", at + 1);
+        let mut new = server(&name, &address(0, at), self.servers.len());
+        new.containers.push(frontend(self.next_id(), &self.release));
+        fill_disk(&mut new, &self.release);
+        self.servers.insert(at, new);
+        at
+    }
+
     /// Adds a second front end container to a backend, for a protocol of its own.
     pub fn add_frontend(&mut self, backend: usize) {
-        let id = self
-            .containers()
-            .iter()
-            .map(|(_, c)| c.id)
-            .max()
-            .map_or(0, |id| id + 1);
+        let id = self.next_id();
         let release = self.release.clone();
         let Some(server) = self.servers.get_mut(backend) else {
             return;
@@ -298,6 +311,7 @@ fn server(name: &str, address: &str, n: usize) -> Server {
         data_dirs: BTreeMap::new(),
         // Within what time synchronisation leaves.
         clock_offset_ms: [0, 2, -1, 4, -3][n % 5],
+        busybox: false,
         reach: Reachability::Up,
     }
 }

@@ -109,6 +109,9 @@ pub struct Server {
     /// How far its clock is ahead of the true time, in milliseconds.
     #[serde(default)]
     pub clock_offset_ms: i64,
+    /// Whether its `date` and `du` are those of busybox, which know less.
+    #[serde(default)]
+    pub busybox: bool,
     /// Whether the tool gets there.
     #[serde(default)]
     pub reach: Reachability,
@@ -119,6 +122,12 @@ impl Server {
     #[must_use]
     pub fn is_backend(&self) -> bool {
         self.containers.iter().any(Container::is_backend)
+    }
+
+    /// Whether it has drives, which makes it a failure domain.
+    #[must_use]
+    pub fn has_drives(&self) -> bool {
+        self.containers.iter().any(|c| c.drive_cores > 0)
     }
 
     /// Whether it is called so: by its name, host name or one of its addresses.

@@ -113,6 +113,18 @@ pub(super) const ITEMS: &[Item] = &[
         },
     ),
     fault(
+        "alert-leader-prepared",
+        "The alert LeaderPreparedForUpgrade: an upgrade was left half way",
+        |c| {
+            c.raise(
+                "LeaderPreparedForUpgrade",
+                Severity::Debug,
+                "The cluster leader was prepared for an upgrade",
+                "The leader is still in upgrade preparation",
+            );
+        },
+    ),
+    fault(
         "backend-down",
         "The last backend is down: its containers, drives and alerts show it",
         down,

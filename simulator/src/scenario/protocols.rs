@@ -30,6 +30,46 @@ pub(super) const ITEMS: &[Item] = &[
         },
     ),
     fault(
+        "smb-s3-on-one-server",
+        "A server serves SMB and S3 from one container",
+        |c| {
+            let s3 =
+                c.s3.as_ref()
+                    .map_or_else(Vec::new, |s3| s3.containers.clone());
+            let at = |id: &u64| {
+                let on = |s: &crate::model::Server| s.containers.iter().any(|c| c.id == *id);
+                c.servers.iter().position(on)
+            };
+            if let Some(shared) = s3.first().and_then(at) {
+                c.serve_smb(&[0, 1, shared]);
+            }
+        },
+    ),
+    fault(
+        "protocol-servers",
+        "NFS on two dedicated protocol servers: stays green",
+        |c| {
+            let servers = [c.add_protocol_server(), c.add_protocol_server()];
+            leave_nfs(c);
+            c.serve_nfs(&servers);
+        },
+    ),
+    fault(
+        "protocol-server-mixed",
+        "A dedicated protocol server serves NFS and S3",
+        |c| {
+            let server = c.add_protocol_server();
+            let release = c.release.clone();
+            leave_nfs(c);
+            c.serve_nfs(&[server]);
+            c.servers[server].add_local("s3", "s3", &release);
+            let id = c.servers[server].containers.last().map_or(0, |c| c.id);
+            if let Some(s3) = &mut c.s3 {
+                s3.containers.push(id);
+            }
+        },
+    ),
+    fault(
         "smb-separate",
         "SMB on servers of its own: stays green",
         |c| c.serve_smb(&[0, 1]),
@@ -112,6 +152,14 @@ pub(super) const ITEMS: &[Item] = &[
         },
     ),
 ];
+
+/// No server serves NFS any more.
+fn leave_nfs(c: &mut Cluster) {
+    c.nfs.groups.clear();
+    for server in &mut c.servers {
+        server.local.retain(|l| l.kind != "ganesha");
+    }
+}
 
 fn statd(c: &mut Cluster, unit: &str, state: Unit) {
     let server = c.backend_mut(1);

@@ -39,6 +39,13 @@ pub(super) const ITEMS: &[Item] = &[
         },
     ),
     fault(
+        "busybox",
+        "A backend whose date and du are those of busybox: stays green",
+        |c| {
+            c.backend_mut(1).busybox = true;
+        },
+    ),
+    fault(
         "opt-weka-full",
         "A backend has less than 4 GB free in /opt/weka; its data lies elsewhere",
         |c| {

@@ -115,7 +115,7 @@ pub(super) const ITEMS: &[Item] = &[
     ),
     fault(
         "catalog-indexing",
-        "The catalog indexes (releases from 5.0 on)",
+        "The catalog indexes (releases from 4.4 on)",
         |c| {
             c.config.catalog_indexing = true;
         },

@@ -233,3 +233,48 @@ fn what_is_out_of_reach_says_how() {
         .collect();
     assert_eq!(steps, ["connection refused", "connect timeout"]);
 }
+
+#[rstest]
+#[case("protocol-servers", &["BACKEND", "NFS"])]
+#[case("protocol-server-mixed", &["BACKEND", "NFS", "S3"])]
+fn a_protocol_server_is_a_backend_without_drives(#[case] name: &str, #[case] roles: &[&str]) {
+    let cluster = built(name);
+    let row = json(&cluster, "cluster servers list -J")[6].clone();
+    assert_eq!(
+        (&row["name"], &row["drives"]),
+        (&serde_json::json!("weka-07"), &serde_json::json!(0))
+    );
+    assert_eq!(row["roles"], serde_json::json!(roles));
+    let ids: BTreeSet<u64> = cluster.containers().iter().map(|(_, c)| c.id).collect();
+    assert_eq!(
+        ids.len(),
+        cluster.containers().len(),
+        "an id stands there twice"
+    );
+    assert!(cluster.servers.is_sorted_by_key(|s| !s.is_backend()));
+}
+
+#[test]
+fn busybox_prints_less() {
+    let cluster = built("busybox");
+    let text = |key| {
+        let output = cluster.probe("weka-02", key).expect("a probe");
+        String::from_utf8(output.stdout).expect("text")
+    };
+    assert_eq!(text("host:clock"), "1784512800.N\n");
+    assert!(text("host:data-dirs").starts_with("used\n48120\t/opt/weka/data/agent/\n"));
+    assert_eq!(cluster.probe("weka-02", "host:unheard-of"), None);
+    assert_eq!(cluster.probe("weka-99", "host:clock"), None);
+}
+
+#[test]
+fn a_cluster_moves_in_time_with_its_history() {
+    let mut cluster = built("upgrade-event-unfinished,alert-stop,snapshot-upload");
+    let hours = jiff::SignedDuration::from_hours(1000);
+    let (event, alert) = (cluster.events[0].time, cluster.alerts[0].start);
+    let now = cluster.now + hours;
+    cluster.move_to(now);
+    assert_eq!(cluster.now, now);
+    assert_eq!(cluster.events[0].time, event + hours);
+    assert_eq!(cluster.alerts[0].start, alert + hours);
+}
