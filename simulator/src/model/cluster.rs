@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Alert, Config, Container, Drive, Event, Filesystem, Login, Nfs, ObjectStore, Organization,
+    Alert, Config, Container, Drive, Event, Filesystem, Login, Nfs, ObjectStore, OddAnswer, Organization,
     Rebuild, S3, Server, Severity, Smb, Snapshot, Task, Upgrade, User,
 };
 
@@ -64,6 +64,9 @@ pub struct Cluster {
     pub versions: Vec<Version>,
     /// Settings.
     pub config: Config,
+    /// Commands whose answers are damaged on their way.
+    #[serde(default)]
+    pub odd_answers: Vec<OddAnswer>,
 }
 
 impl Cluster {

@@ -5,6 +5,7 @@
 //! applied one after the other.
 
 mod access;
+mod answers;
 mod clusters;
 mod health;
 mod nights;
@@ -52,6 +53,7 @@ const ITEMS: &[&[Item]] = &[
     clusters::ITEMS,
     nights::ITEMS,
     access::ITEMS,
+    answers::ITEMS,
     health::ITEMS,
     tasks::ITEMS,
     protocols::ITEMS,
