@@ -2,9 +2,15 @@
 
 mod fold;
 mod model;
+mod printable;
+#[cfg(test)]
+pub(crate) mod sample;
+mod text;
 
 pub use fold::fold_names;
 pub use model::{
     Accepted, CheckResult, ClusterInfo, Counts, Report, RunInfo, SCHEMA, ServerInfo, ToolInfo,
     Verdict,
 };
+pub use printable::printable;
+pub use text::{TextOptions, text};
