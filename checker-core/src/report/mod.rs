@@ -1,6 +1,7 @@
 //! The report: plain data. Terminal, JSON and log are renderers over it.
 
 mod fold;
+mod json;
 mod model;
 mod printable;
 #[cfg(test)]
@@ -8,6 +9,7 @@ pub(crate) mod sample;
 mod text;
 
 pub use fold::fold_names;
+pub use json::{JsonReportError, from_json, json, schema};
 pub use model::{
     Accepted, CheckResult, ClusterInfo, Counts, Report, RunInfo, SCHEMA, ServerInfo, ToolInfo,
     Verdict,
