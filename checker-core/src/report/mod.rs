@@ -2,6 +2,7 @@
 
 mod fold;
 mod json;
+mod log;
 mod model;
 mod printable;
 #[cfg(test)]
@@ -10,6 +11,7 @@ mod text;
 
 pub use fold::fold_names;
 pub use json::{JsonReportError, from_json, json, schema};
+pub use log::LogObserver;
 pub use model::{
     Accepted, CheckResult, ClusterInfo, Counts, Report, RunInfo, SCHEMA, ServerInfo, ToolInfo,
     Verdict,
