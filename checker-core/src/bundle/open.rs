@@ -346,10 +346,9 @@ fn safe_path(bytes: &[u8], bounds: Bounds) -> Result<String, BundleError> {
         path: String::from_utf8_lossy(bytes).chars().take(200).collect(),
     };
     let path = std::str::from_utf8(bytes).map_err(|_| unsafe_path())?;
-    let plain = |part: &str| {
-        !matches!(part, "" | "." | "..") && !part.contains(|c: char| c == '\\' || c.is_control())
-    };
-    if path.len() > bounds.path || !path.split('/').all(plain) {
+    let plain = |part: &str| !matches!(part, "" | "." | "..") && !part.contains('\\');
+    let shown = report::printable(path) == path;
+    if path.len() > bounds.path || !shown || !path.split('/').all(plain) {
         return Err(unsafe_path());
     }
     Ok(path.to_owned())
@@ -502,6 +501,7 @@ mod tests {
     #[case::doubled("b//x")]
     #[case::backslash("b/..\\x")]
     #[case::control("b/\x1b[2Jx")]
+    #[case::direction("b/\u{202e}x")]
     fn paths_that_lead_elsewhere(#[case] path: &str) {
         let bytes = gzip(&archive(&[(path, EntryType::Regular, b"x")]));
         let error = opened(&bytes).expect_err("refused");

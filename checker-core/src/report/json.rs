@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::printable::is_unsafe;
 use super::{Report, SCHEMA};
 
 /// Why a text is no report.
@@ -21,12 +22,26 @@ pub enum JsonReportError {
 }
 
 /// The report as indented JSON, with a line break at the end.
+///
+/// It holds every text as it came, but can be shown on a terminal: what would
+/// not be seen there, or change what is seen, is written as `\u` escapes.
 #[must_use]
 pub fn json(report: &Report) -> String {
-    let mut text = serde_json::to_string_pretty(report)
+    let text = serde_json::to_string_pretty(report)
         .expect("a report is structs, lists and texts, which all have a JSON form");
-    text.push('\n');
-    text
+    let mut escaped = String::with_capacity(text.len() + 1);
+    for c in text.chars() {
+        // Line breaks inside of strings are escaped already.
+        if c != '\n' && is_unsafe(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                escaped.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped.push('\n');
+    escaped
 }
 
 /// Reads a report of this or an older version of the shape.
@@ -106,6 +121,16 @@ mod tests {
             .map(|error| error.to_string())
             .collect();
         assert!(errors.is_empty(), "{errors:#?}");
+        assert_eq!(from_json(text.as_bytes()).expect("readable"), report);
+    }
+
+    #[test]
+    fn can_be_shown_on_a_terminal() {
+        let mut report = sample::nasty();
+        report.run.host = "\u{e0041}\u{7f}\u{9b}\u{202e}".to_owned();
+        let text = json(&report);
+        assert!(text.chars().all(|c| c == '\n' || !is_unsafe(c)), "{text:?}");
+        assert!(text.contains(r"\udb40\udc41\u007f\u009b\u202e"), "{text}");
         assert_eq!(from_json(text.as_bytes()).expect("readable"), report);
     }
 

@@ -47,7 +47,8 @@ pub(crate) fn printable_lines(text: &str) -> String {
     lines.join("\n")
 }
 
-fn is_unsafe(c: char) -> bool {
+/// Whether a terminal would not show it, or would show something else because of it.
+pub(super) fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(
             c,
