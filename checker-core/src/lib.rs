@@ -10,6 +10,7 @@
 //! The engine knows no single check and no single rule: checks register
 //! through [`Registry`], built in or from outside.
 
+pub mod bundle;
 pub mod check;
 pub mod deadline;
 pub mod engine;
