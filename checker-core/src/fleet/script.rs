@@ -63,7 +63,7 @@ PATH=${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 export LC_ALL PATH
 cd /
 exec 3<&0 4>&2 </dev/null 2>/dev/null
-n= w= g=
+n= w= g= k=
 c() {
   # Any signal ends the wait; what it was meant for decides on the rest.
   w=1
@@ -106,6 +106,7 @@ s() {
     w=
     if [ "$g" = 2 ]; then
       kill -KILL "$p"
+      k=1
       break
     fi
     wait "$p"
@@ -121,6 +122,8 @@ s() {
 const EPILOGUE: &str = r#"kill -KILL "$d"
 printf '\n%s Z\n' "$m" >&4
 printf '\n%s Z\n' "$m"
+# What was left behind goes with us.
+[ "$k" ] && kill -KILL 0
 exit 0
 }
 "#;
