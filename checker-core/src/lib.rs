@@ -17,6 +17,7 @@ pub mod engine;
 pub mod event;
 pub mod evidence;
 pub mod facts;
+pub mod fleet;
 pub mod registry;
 pub mod release_data;
 pub mod report;
