@@ -13,8 +13,13 @@ use crate::evidence::{End, RawRecord};
 use crate::source::ServerProbe;
 
 /// How long a section that was asked to end may take for that, before it is
-/// left behind, and then before the connection is cut.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// killed, and then before the connection is cut. The script itself needs up
+/// to a second for either.
+const PATIENCE: [Duration; 2] = [Duration::from_millis(1500), Duration::from_secs(3)];
+
+fn patience(asked: u8) -> Duration {
+    PATIENCE[usize::from(asked > 1)]
+}
 
 /// One piece of the script.
 #[derive(Debug, Clone)]
@@ -158,7 +163,7 @@ impl Talk {
                 (Stop::Flood, 0)
             }
             None if now >= begun + section.timeout => (Stop::TimedOut, 0),
-            Some((why, at, asked)) if now >= at + PATIENCE => (why, asked),
+            Some((why, at, asked)) if now >= at + patience(asked) => (why, asked),
             _ => return Ok(()),
         };
         if asked == 2 {
@@ -176,7 +181,7 @@ impl Talk {
     pub(super) fn wake_at(&self) -> Option<Instant> {
         let n = self.running()?;
         match (self.timings[n].stop, self.timings[n].begun) {
-            (Some((_, at, _)), _) => Some(at + PATIENCE),
+            (Some((_, at, asked)), _) => Some(at + patience(asked)),
             (None, Some(begun)) => Some(begun + self.sections[n].timeout),
             (None, None) => None,
         }
@@ -370,14 +375,15 @@ mod tests {
         assert_eq!(server.hears(), "");
         assert_eq!(server.after(1), Ok(()));
         assert_eq!(server.hears(), "1\n");
-        assert_eq!(server.after(999), Ok(()));
+        assert_eq!(server.after(1499), Ok(()));
         assert_eq!(server.hears(), "");
         assert_eq!(server.after(1), Ok(()));
         assert_eq!(server.hears(), "1\n");
+        assert_eq!(server.after(2999), Ok(()));
         let stuck = Stuck {
             key: "b".to_owned(),
         };
-        assert_eq!(server.after(1000), Err(stuck));
+        assert_eq!(server.after(1), Err(stuck));
         let records = server.talk.into_records();
         assert_eq!(records[0].end, End::Exited(0));
         assert_eq!(records[1].end, End::TimedOut);
