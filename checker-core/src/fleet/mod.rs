@@ -28,6 +28,13 @@ pub use auth::IdentityError;
 pub use known_hosts::HostKeyPolicy;
 pub use live::{LiveError, LiveOptions, LiveSource};
 
+/// The script that every server is sent for these probes, for reviewers and
+/// benchmarks. In a run its marker is a random one.
+#[must_use]
+pub fn script_text(probes: &[&'static crate::source::ServerProbe]) -> String {
+    script::build("checker-probe", probes.iter().map(|probe| probe.script))
+}
+
 use self::talk::Talk;
 use crate::server::{ReachError, Step};
 
