@@ -50,6 +50,14 @@ const AS_ROOT: &str =
 /// Starts the script as whoever logs in. All that is left to do for root, too.
 const AS_WE_ARE: &str = "exec sh -s";
 
+/// At most 300 characters, for a line that someone shall read.
+fn shortened(words: &str) -> String {
+    match words.char_indices().nth(300) {
+        Some((at, _)) => format!("{}…", &words[..at]),
+        None => words.to_owned(),
+    }
+}
+
 /// The script's input or output ended before its last word: why.
 fn broke_off(talk: &Talk, label: &str) -> ReachError {
     let noise = talk.noise();
@@ -62,7 +70,7 @@ fn broke_off(talk: &Talk, label: &str) -> ReachError {
     let said = if noise.is_empty() {
         "it said nothing".to_owned()
     } else {
-        format!("it said: {noise}")
+        format!("it said: {}", shortened(&noise))
     };
     if ["sudo:", "sudoers", ": sudo"]
         .iter()
@@ -101,8 +109,10 @@ mod tests {
     fn why_no_shell_answered(#[case] words: &str, #[case] step: Step) {
         let mut talk = Talk::new(Vec::new());
         talk.stderr(words.as_bytes(), Instant::now());
+        talk.stdout("x".repeat(999).as_bytes(), Instant::now());
         let error = broke_off(&talk, "ops@weka-02:22");
         assert_eq!(error.step, step);
         assert!(error.detail.starts_with("ops@weka-02:22: "));
+        assert!(error.detail.chars().count() < 400);
     }
 }

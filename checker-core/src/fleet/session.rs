@@ -263,21 +263,24 @@ impl Link {
                         format!("{}: it fell silent while it looked at our keys", self.label),
                     ));
                 }
-                Err(Fail::Ssh(error)) => match error.code() {
-                    ErrorCode::Session(AUTHENTICATION_FAILED | PUBLICKEY_UNVERIFIED) => shown += 1,
-                    _ if self.is_cut() => {
+                Err(Fail::Ssh(error)) => {
+                    let unwanted = matches!(
+                        error.code(),
+                        ErrorCode::Session(AUTHENTICATION_FAILED | PUBLICKEY_UNVERIFIED)
+                    );
+                    shown += usize::from(unwanted);
+                    if self.is_cut() {
                         return Err(refused(&format!(
-                            "it hung up after {} of our keys; name the right one with --identity",
-                            shown + 1
+                            "it hung up after {} of our {} keys; name the right one with --identity",
+                            shown.max(1),
+                            route.proofs.len()
                         )));
                     }
-                    _ => {
-                        if let Proof::File(identity) = proof {
-                            let (path, words) = (identity.path.display(), error.message());
-                            skipped.push(format!("{path}: {words}"));
-                        }
+                    if let (false, Proof::File(identity)) = (unwanted, proof) {
+                        let (path, words) = (identity.path.display(), error.message());
+                        skipped.push(format!("{path}: {words}"));
                     }
-                },
+                }
             }
         }
         if let Some(Err(error)) = &agent {

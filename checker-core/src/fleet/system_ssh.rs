@@ -12,7 +12,7 @@ use super::child::{end_group, nonblocking};
 use super::known_hosts::HostKeyPolicy;
 use super::local::converse_with;
 use super::talk::Talk;
-use super::{broke_off, failed};
+use super::{broke_off, failed, shortened};
 use crate::deadline::Deadline;
 use crate::server::{ReachError, Step};
 
@@ -176,6 +176,18 @@ fn refusal(words: &str, label: &str) -> ReachError {
         .iter()
         .find(|(sign, _)| words.contains(sign))
         .map_or(Step::Protocol, |(_, step)| *step);
+    // A changed key comes with a page of warnings: what counts is which line.
+    let offending = words.split_once("Offending ").map(|(_, rest)| {
+        let place: Vec<&str> = rest.split(' ').take(4).collect();
+        place.join(" ")
+    });
+    let words = match offending {
+        Some(place) if step == Step::HostKey => format!(
+            "Host key verification failed; offending {place}. Find out why it changed, then \
+             forget the old one with `ssh-keygen -R`"
+        ),
+        _ => shortened(words),
+    };
     failed(step, format!("{label}: {words}"))
 }
 
