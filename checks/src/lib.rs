@@ -2,6 +2,7 @@
 //!
 //! `health/rebuild` lies in `health/rebuild.rs`; nothing here has input or output.
 
+mod access;
 mod config;
 #[cfg(test)]
 mod damaged;
@@ -12,6 +13,7 @@ mod protocols;
 mod server;
 mod size;
 mod tasks;
+mod version;
 
 use std::sync::Arc;
 
@@ -44,6 +46,7 @@ pub fn release_data() -> Result<ReleaseData, ReleaseDataError> {
 
 fn all() -> impl Iterator<Item = &'static BuiltIn> {
     [
+        access::CHECKS,
         config::CHECKS,
         data::CHECKS,
         health::CHECKS,
@@ -51,6 +54,7 @@ fn all() -> impl Iterator<Item = &'static BuiltIn> {
         protocols::CHECKS,
         server::CHECKS,
         tasks::CHECKS,
+        version::CHECKS,
     ]
     .into_iter()
     .flatten()
