@@ -4,10 +4,19 @@
 //! they are missing every test is reported as ignored, by name and with the
 //! reason; under CI (`CI=true`) each fails instead.
 
+#[cfg(feature = "e2e-tool")]
+mod changes;
+#[cfg(feature = "e2e-tool")]
+mod check;
 mod itself;
 #[path = "../lab/mod.rs"]
 mod lab;
+#[cfg(feature = "e2e-tool")]
+mod runs;
+#[cfg(feature = "e2e-tool")]
+mod servers;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -28,19 +37,19 @@ impl Test {
 }
 
 /// Lists functions as tests of their names.
-macro_rules! tests {
+macro_rules! listed {
     ($area:literal: $($name:ident),+ $(,)?) => {
         vec![$($crate::Test::new(concat!($area, "::", stringify!($name)), $name)),+]
     };
 }
-use tests;
+use listed;
 
 fn main() -> ExitCode {
     if itself::is_owner_to_be_killed() {
         itself::own_a_lab_until_killed();
     }
     let arguments = Arguments::from_args();
-    let tests: Vec<Test> = itself::tests();
+    let tests = tests();
     let missing = lab::missing();
     if missing.is_empty() || arguments.list {
         return run(&arguments, tests);
@@ -54,18 +63,39 @@ fn main() -> ExitCode {
         };
         return run(&arguments, tests.into_iter().map(fail).collect());
     }
-    eprintln!(
-        "\n!!! {} END-TO-END TESTS ARE SKIPPED: this machine {reason}.",
-        tests.len()
-    );
-    eprintln!("!!! `make test` as root installs what is missing. Nothing below was proven:");
-    for test in &tests {
-        eprintln!("!!!   {}", test.name);
-    }
+    say_loudly(&reason, &tests);
     let trials = tests
         .into_iter()
         .map(|test| trial(test).with_ignored_flag(true));
     libtest_mimic::run(&arguments, trials.collect()).exit_code()
+}
+
+fn tests() -> Vec<Test> {
+    [
+        itself::tests(),
+        #[cfg(feature = "e2e-tool")]
+        runs::tests(),
+        #[cfg(feature = "e2e-tool")]
+        changes::tests(),
+        #[cfg(feature = "e2e-tool")]
+        servers::tests(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn say_loudly(reason: &str, tests: &[Test]) {
+    let mut text = format!(
+        "\n!!! {} END-TO-END TESTS ARE SKIPPED: this machine {reason}.\n\
+         !!! `make test` as root installs what is missing. None of these was proven:\n",
+        tests.len()
+    );
+    for test in tests {
+        text.push_str(&format!("!!!   {}\n", test.name));
+    }
+    // Without standard error there is nobody to warn.
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
 fn run(arguments: &Arguments, tests: Vec<Test>) -> ExitCode {

@@ -14,8 +14,11 @@
 //! unmounts, and takes the links away. What is left then is one temporary
 //! directory, and the next lab removes those whose owner is dead.
 
+#[cfg(feature = "e2e-tool")]
+mod cluster;
 mod outside;
 mod requirements;
+#[cfg(feature = "e2e-tool")]
 mod run;
 mod server;
 mod standin;
@@ -29,9 +32,9 @@ use std::time::{Duration, Instant};
 
 pub(crate) use outside::{Leftovers, Traces, links};
 pub(crate) use requirements::missing;
+#[cfg(feature = "e2e-tool")]
 pub(crate) use run::Run;
-pub(crate) use server::{Output, Server};
-pub(crate) use standin::Misbehaviour;
+pub(crate) use server::Server;
 
 /// The first process of every server.
 const INIT: &str = include_str!("init.sh");
@@ -123,20 +126,8 @@ echo "pid $$"; while read -r _; do :; done"#,
         &self.servers
     }
 
-    /// Every call of `weka` on any server, in their order.
-    pub(crate) fn weka_calls(&self) -> Vec<WekaCall> {
-        let log = fs::read_to_string(self.shared().join("weka-calls")).expect("the calls");
-        log.lines()
-            .filter_map(|line| line.split_once('\t'))
-            .map(|(hostname, arguments)| WekaCall {
-                hostname: hostname.to_owned(),
-                arguments: arguments.to_owned(),
-            })
-            .collect()
-    }
-
     /// The directory that all servers see as `/run/lab/shared`.
-    pub(crate) fn shared(&self) -> PathBuf {
+    fn shared(&self) -> PathBuf {
         self.directory.path.join("shared")
     }
 
@@ -212,7 +203,7 @@ echo "pid $$"; while read -r _; do :; done"#,
                 ("root/.ssh/id_ed25519.pub", &operator_public, 0o644),
                 ("root/.ssh/known_hosts", &known_hosts, 0o600),
                 ("bin/systemctl", standin::SYSTEMCTL, 0o755),
-                ("bin/weka", &standin::weka(hostname, &[]), 0o755),
+                ("bin/weka", &standin::weka(number), 0o755),
                 (
                     "weka/data/drives0/config",
                     "one file of a container\n",
@@ -279,15 +270,6 @@ echo "pid $$"; while read -r _; do :; done"#,
         }
         Ok(())
     }
-}
-
-/// One call of `weka`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct WekaCall {
-    /// The name that the server had at first.
-    pub(crate) hostname: String,
-    /// What stood behind `weka`.
-    pub(crate) arguments: String,
 }
 
 /// A process that ends when its standard input does.
@@ -407,7 +389,12 @@ impl Directory {
 impl Drop for Directory {
     fn drop(&mut self) {
         if let Err(error) = fs::remove_dir_all(&self.path) {
-            eprintln!("{} is left behind: {error}", self.path.display());
+            // Nobody can be told by an error here, and a panic may be under way.
+            let _ = writeln!(
+                std::io::stderr(),
+                "{} is left behind: {error}",
+                self.path.display()
+            );
         }
     }
 }

@@ -6,12 +6,13 @@ use std::process::{Command, Stdio};
 use super::PATH;
 
 /// Programs, and the Debian package of each.
-const PROGRAMS: [(&str, &str); 8] = [
+const PROGRAMS: [(&str, &str); 9] = [
     ("sshd", "openssh-server"),
     ("ssh", "openssh-client"),
     ("ssh-keygen", "openssh-client"),
     ("ip", "iproute2"),
     ("sudo", "sudo"),
+    ("busybox", "busybox"),
     ("unshare", "util-linux"),
     ("nsenter", "util-linux"),
     ("timeout", "coreutils"),

@@ -4,15 +4,14 @@ use std::fs;
 use std::io;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-use super::{Misbehaviour, PATH, Process, ip, ipv4, ipv6, mac, standin};
+use super::{PATH, Process, ip, ipv4, ipv6, mac};
 
 /// Where a server's files are its own. Elsewhere it sees the machine's, which
 /// no test may write to.
@@ -175,20 +174,26 @@ impl Server {
 
     /// Sets a unit of its systemd.
     pub(crate) fn set_unit(&self, unit: &str, active: bool, enabled: bool) {
-        let mut table: Vec<String> = self
-            .read("/etc/lab/units")
-            .lines()
-            .filter(|line| line.split(' ').next() != Some(unit))
-            .map(str::to_owned)
-            .collect();
         let activity = if active {
             "active running"
         } else {
             "inactive dead"
         };
         let file = if enabled { "enabled" } else { "disabled" };
-        table.push(format!("{unit} loaded {activity} {file}\n"));
-        self.write("/etc/lab/units", &table.join("\n"), 0o644);
+        let table = self.read("/etc/lab/units");
+        let others = table
+            .lines()
+            .filter(|line| line.split(' ').next() != Some(unit));
+        let table: Vec<&str> = others.collect();
+        self.set_units(&format!(
+            "{}\n{unit} loaded {activity} {file}\n",
+            table.join("\n")
+        ));
+    }
+
+    /// Sets all units of its systemd: lines of `name load active sub file-state`.
+    pub(crate) fn set_units(&self, table: &str) {
+        self.write("/etc/lab/units", table, 0o644);
     }
 
     /// Sets the size of the file system behind `/opt/weka`, in MiB. A size
@@ -215,16 +220,8 @@ impl Server {
         );
     }
 
-    /// Makes `weka` misbehave when its arguments match a shell pattern.
-    pub(crate) fn weka_misbehaves(&self, cases: &[(&str, Misbehaviour)]) {
-        self.write(
-            "/usr/bin/weka",
-            &standin::weka(&self.hostname, cases),
-            0o755,
-        );
-    }
-
     /// Takes the `weka` command away.
+    #[cfg(feature = "e2e-tool")]
     pub(crate) fn remove_weka(&self) {
         fs::remove_file(self.path("/usr/bin/weka")).expect("there is a weka");
     }
@@ -426,12 +423,6 @@ exit 1
         ));
     }
 
-    /// Ends one of its processes, by the server's own count.
-    pub(crate) fn signal(&self, pid: i32, signal: Signal) {
-        assert!(Pid::from_raw(pid).is_some(), "{pid} is no process");
-        self.run(&format!("kill -{} {pid}", signal.as_raw()));
-    }
-
     /// Its processes, `PID command`, without those that ended and those of this call.
     pub(crate) fn processes(&self) -> Vec<String> {
         let mut found = Vec::new();
@@ -454,7 +445,7 @@ exit 1
     }
 
     /// Whether a path lies on it.
-    pub(crate) fn has(&self, path: impl AsRef<Path>) -> bool {
-        self.path(&path.as_ref().to_string_lossy()).exists()
+    pub(crate) fn has(&self, path: &str) -> bool {
+        self.path(path).exists()
     }
 }
