@@ -9,7 +9,14 @@ use crate::lab::{Lab, Leftovers, Traces, links};
 use crate::{Test, listed};
 
 pub(crate) fn tests() -> Vec<Test> {
-    listed!["lab":
+    let of_the_stand_in = [
+        #[cfg(feature = "e2e-tool")]
+        Test::new(
+            "lab::the_stand_in_for_weka_plays_its_server_and_notes_its_calls",
+            the_stand_in_for_weka_plays_its_server_and_notes_its_calls,
+        ),
+    ];
+    let tests = listed!["lab":
         three_servers_are_ready_within_a_second,
         every_server_reaches_every_other_by_name_and_both_addresses,
         a_server_has_its_own_name_files_and_processes,
@@ -31,7 +38,8 @@ pub(crate) fn tests() -> Vec<Test> {
         nothing_is_left_of_a_lab_whose_test_panicked,
         nothing_is_left_of_a_lab_whose_set_up_failed,
         nothing_is_left_of_a_lab_whose_owner_was_killed,
-    ]
+    ];
+    tests.into_iter().chain(of_the_stand_in).collect()
 }
 
 /// A command line for `ssh` that never asks.
@@ -198,6 +206,66 @@ fn a_clock_goes_wrong_by_what_was_set() {
         lab.server(2).set_clock_offset(offset);
         assert!((ask() - now() - f64::from(i32::try_from(offset).expect("small"))).abs() < 2.0);
     }
+}
+
+#[cfg(feature = "e2e-tool")]
+fn the_stand_in_for_weka_plays_its_server_and_notes_its_calls() {
+    let lab = Lab::named("weka", &["weka-01", "twin", "twin"]);
+    let mut cluster = lab.healthy();
+    if let Some(server) = cluster.server_mut("weka-03") {
+        let unit = checker_simulator::model::Unit::new("loaded", "active", "running", "enabled");
+        server.units.insert("rpc-statd.service".to_owned(), unit);
+        server.add_local(
+            "ganesha",
+            "ganesha",
+            &"4.4.21.2".parse().expect("a release"),
+        );
+    }
+    let refusal = checker_simulator::Behaviour {
+        exit: Some(7),
+        ..checker_simulator::Behaviour::of("alerts")
+    };
+    lab.set_cluster(&cluster, &[refusal]);
+    let first = lab.server(1);
+    let status: serde_json::Value =
+        serde_json::from_str(&first.run(&ssh("twin", "weka status -J"))).expect("a status");
+    assert_eq!(status["release"], "4.4.21.2");
+    // Which server it plays is told by its address, since the name is another's too.
+    let local = |n| {
+        lab.server(1)
+            .run(&ssh(&lab.server(n).ipv4(), "weka local ps -J"))
+    };
+    assert!(!local(2).contains("ganesha") && local(3).contains("ganesha"));
+    let active = |n: usize| lab.server(n).run("systemctl show -p ActiveState rpc-statd");
+    assert_eq!(
+        [active(2), active(3)],
+        ["ActiveState=inactive\n", "ActiveState=active\n"]
+    );
+    assert_eq!(lab.server(3).exec("weka alerts -J").status, Some(7));
+
+    lab.server(2).add_user_with_sudo("operator", true);
+    first.run(&ssh("operator@10.77.0.12", "weka status -J"));
+    let calls: Vec<_> = lab
+        .weka_calls()
+        .into_iter()
+        .map(|c| (c.line(), c.server))
+        .collect();
+    let expected = [
+        ("status -J", "weka-02"),
+        ("local ps -J", "weka-02"),
+        ("local ps -J", "weka-03"),
+        ("alerts -J", "weka-03"),
+        ("status -J", "weka-02"),
+    ];
+    assert_eq!(
+        calls,
+        expected.map(|(line, server)| (line.to_owned(), server.to_owned()))
+    );
+    lab.server(2).remove_weka();
+    assert_eq!(
+        first.exec(&ssh("10.77.0.12", "weka status -J")).status,
+        Some(127)
+    );
 }
 
 fn a_stopped_sshd_refuses() {
