@@ -3,6 +3,11 @@
 //! Needs `sshd`, `ssh`, `ssh-keygen`, `ssh-agent` and root; every server has an
 //! address 127.0.0.x of its own, a free port and keys made for the test.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot set itself up must fail"
+)]
+
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};

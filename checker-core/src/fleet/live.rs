@@ -118,8 +118,11 @@ pub struct LiveSource {
     keys: Keys,
     /// Where the `weka` of this machine is.
     weka: PathBuf,
-    via: Option<(Target, OnceLock<Result<Arc<Via>, ReachError>>)>,
+    via: Option<(Target, OnceLock<Opened>)>,
 }
+
+/// The shared connection, or why there is none: asked for once.
+type Opened = Result<Arc<Via>, ReachError>;
 
 /// Who is to be reached, by which names.
 #[derive(Debug, Clone)]
@@ -360,7 +363,7 @@ impl LiveSource {
     }
 
     /// The connection to the backend that runs the cluster's commands.
-    fn via(&self, deadline: &Deadline) -> Option<&Result<Arc<Via>, ReachError>> {
+    fn via(&self, deadline: &Deadline) -> Option<&Opened> {
         let (target, opened) = self.via.as_ref()?;
         Some(opened.get_or_init(|| {
             let via = match self.way(target) {
@@ -379,11 +382,7 @@ impl LiveSource {
     }
 
     /// The connection to the named backend, if that is `server`.
-    fn via_to(
-        &self,
-        server: &Server,
-        deadline: &Deadline,
-    ) -> Option<&Result<Arc<Via>, ReachError>> {
+    fn via_to(&self, server: &Server, deadline: &Deadline) -> Option<&Opened> {
         let (target, opened) = self.via.as_ref()?;
         let address = |text: &str| text.parse::<IpAddr>().ok().map(|a| a.to_canonical());
         // By its address, which we know from the name once it is connected to:

@@ -66,11 +66,18 @@ exec 3<&0 4>&2 </dev/null 2>/dev/null
 n= w= g=
 # Sends a signal to whatever a section has started, and counts it: what is in
 # our session, if we have one of our own, else what is in our process group.
+# Not to ourselves, nor to those whom we run for (a sudo, someone's wrapper).
 z() {
   read -r l <"/proc/$$/stat"
   set -- "$1" ${l##*) }
   v=$5 o=$4
   [ "$v" = "$o" ] || v=
+  a=" $$ $d " i=$3
+  while [ "$i" -gt 1 ] && read -r l <"/proc/$i/stat"; do
+    a="$a$i "
+    set -- "$1" ${l##*) }
+    i=$3
+  done
   k=0
   for f in /proc/[0-9]*/stat; do
     read -r l <"$f" || continue
@@ -78,7 +85,8 @@ z() {
     i=${i%/stat}
     set -- "$1" ${l##*) }
     [ "$4" = "$o" ] || [ "$5" = "$v" ] || continue
-    case $2/$i in Z/* | X/* | */"$$" | */"$d" | */"$PPID") continue ;; esac
+    case $2 in Z | X) continue ;; esac
+    case $a in *" $i "*) continue ;; esac
     k=$((k + 1))
     kill -"$1" "$i"
   done

@@ -269,7 +269,10 @@ impl Link {
                         ErrorCode::Session(AUTHENTICATION_FAILED | PUBLICKEY_UNVERIFIED)
                     );
                     shown += usize::from(unwanted);
-                    if self.is_cut() {
+                    // libssh2 says the latter also when the server took its
+                    // leave; then the end of the connection is on its way.
+                    let left = error.code() == ErrorCode::Session(PUBLICKEY_UNVERIFIED);
+                    if self.is_cut(left) {
                         return Err(refused(&format!(
                             "it hung up after {} of our {} keys; name the right one with --identity",
                             shown.max(1),
@@ -311,8 +314,13 @@ impl Link {
         Ok((agent, identities))
     }
 
-    /// Whether the other side has closed the connection.
-    fn is_cut(&self) -> bool {
+    /// Whether the other side has closed the connection, or is about to.
+    fn is_cut(&self, about_to: bool) -> bool {
+        if about_to {
+            let soon = Deadline::within(Duration::from_millis(100));
+            let mut fds = [PollFd::new(&*self.socket, PollFlags::IN)];
+            let _ = poll_until(&mut fds, None, &soon);
+        }
         match self.socket.peek(&mut [0]) {
             Ok(count) => count == 0,
             Err(error) => error.kind() != ErrorKind::WouldBlock,
