@@ -54,7 +54,10 @@ impl Cluster {
         }
         let backends = self.servers.iter().filter(|s| s.is_backend());
         let addresses: Vec<&str> = backends.map(Server::address).collect();
-        let head = format!("{JOIN_SECRET}  -\ndigests 1\nlist {}\n", addresses.join(" "));
+        let head = format!(
+            "{JOIN_SECRET}  -\ndigests 1\nlist {}\n",
+            addresses.join(" ")
+        );
         let mut text = server.containers.iter().fold(head, |mut text, container| {
             let _ = writeln!(text, "container {}\nkey 1\nendpoints 1", container.name);
             text
