@@ -165,6 +165,9 @@ echo "pid $$"; while read -r _; do :; done"#,
                 ("weka/data/drives0", 0o755),
                 ("weka/data/compute0", 0o755),
                 ("weka/data/frontend0", 0o755),
+                ("weka/data/drives0/tls", 0o755),
+                ("weka/dist", 0o755),
+                ("weka/dist/release", 0o755),
             ] {
                 let path = server.join(directory);
                 fs::create_dir(&path).map_err(io(path.display().to_string()))?;
@@ -204,6 +207,17 @@ echo "pid $$"; while read -r _; do :; done"#,
                 (
                     "weka/data/drives0/config",
                     "one file of a container\n",
+                    0o644,
+                ),
+                // Public, made for this and nothing else; its key is gone.
+                (
+                    "weka/data/drives0/tls/certificate.pem",
+                    include_str!("certificate.pem"),
+                    0o644,
+                ),
+                (
+                    &format!("weka/dist/release/{}.spec", cluster::RUNNING),
+                    "{}\n",
                     0o644,
                 ),
             ];
