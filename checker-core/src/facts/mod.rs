@@ -43,7 +43,7 @@ use std::any::Any;
 
 use serde::Serialize;
 
-use crate::source::{ClusterCommand, ServerProbe};
+use crate::source::{ClusterCommand, DependentCommand, ServerProbe};
 
 /// Whether a fact is there once, or once per server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -62,6 +62,9 @@ pub trait Fact: Any + Send + Sync + Serialize + Sized {
     const SCOPE: FactScope;
     /// The cluster's commands that it is read from.
     const COMMANDS: &'static [&'static ClusterCommand] = &[];
+    /// The commands that it is read from whose arguments stand in the answers
+    /// to others. Those others are asked too, without being named here.
+    const DEPENDENTS: &'static [&'static DependentCommand] = &[];
     /// The server probes that it is read from.
     const PROBES: &'static [&'static ServerProbe] = &[];
 
@@ -103,6 +106,8 @@ pub struct FactSpec {
     pub scope: FactScope,
     /// The cluster's commands that it is read from.
     pub commands: &'static [&'static ClusterCommand],
+    /// The commands that it is read from whose arguments stand in the answers to others.
+    pub dependents: &'static [&'static DependentCommand],
     /// The server probes that it is read from.
     pub probes: &'static [&'static ServerProbe],
     /// Reads it.
@@ -117,6 +122,7 @@ impl FactSpec {
             name: F::NAME,
             scope: F::SCOPE,
             commands: F::COMMANDS,
+            dependents: F::DEPENDENTS,
             probes: F::PROBES,
             read: |view| F::read(view).map(|fact| Box::new(fact) as Box<dyn AnyFact>),
         }
@@ -125,7 +131,9 @@ impl FactSpec {
     /// The keys of the evidence that it is read from.
     pub fn evidence(&self) -> impl Iterator<Item = &'static str> {
         let commands = self.commands.iter().map(|c| c.key);
-        commands.chain(self.probes.iter().map(|p| p.key))
+        commands
+            .chain(self.dependents.iter().map(|d| d.key))
+            .chain(self.probes.iter().map(|p| p.key))
     }
 }
 
