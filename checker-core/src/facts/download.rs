@@ -40,7 +40,7 @@ if command -v curl >/dev/null 2>&1; then
             6) echo dns ;;
             7) echo refused ;;
             28) echo timeout ;;
-            5|35|47|52|56|60|0) echo ok ;;
+            0|35|52|56|60) echo ok ;;
             *) echo failed ;;
         esac
     }
