@@ -3,11 +3,16 @@
 //! `health/rebuild` lies in `health/rebuild.rs`; nothing here has input or output.
 
 mod access;
+mod client;
+
 mod health;
 mod nfs;
 mod protocols;
+mod readiness;
+mod s3;
 mod server;
 mod size;
+mod smb;
 mod tasks;
 mod version;
 
@@ -43,10 +48,13 @@ pub fn release_data() -> Result<ReleaseData, ReleaseDataError> {
 fn all() -> impl Iterator<Item = &'static BuiltIn> {
     [
         access::CHECKS,
+        client::CHECKS,
         health::CHECKS,
         nfs::CHECKS,
         protocols::CHECKS,
+        s3::CHECKS,
         server::CHECKS,
+        smb::CHECKS,
         tasks::CHECKS,
         version::CHECKS,
     ]

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Fact, FactScope, Missing, Object, ShapeError, View};
+use crate::server::Server;
 use crate::source::ClusterCommand;
 
 /// Every container, backends and clients.
@@ -38,11 +39,30 @@ pub struct Container {
     pub machine_identifier: Option<String>,
 }
 
+impl Container {
+    /// Whether it runs on this server. By address: two servers can have one
+    /// host name. The name counts only for a container that has no address.
+    #[must_use]
+    pub fn stands_on(&self, server: &Server) -> bool {
+        if self.addresses.is_empty() {
+            self.hostname == server.hostname
+        } else {
+            self.addresses.iter().any(|a| server.addresses.contains(a))
+        }
+    }
+}
+
 /// Every container of the cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Containers(pub Vec<Container>);
 
 impl Containers {
+    /// The container of this number.
+    #[must_use]
+    pub fn by_id(&self, id: u64) -> Option<&Container> {
+        self.0.iter().find(|c| c.id == id)
+    }
+
     /// Those in backend mode.
     pub fn backends(&self) -> impl Iterator<Item = &Container> {
         self.0.iter().filter(|c| c.backend)
