@@ -5,11 +5,13 @@
 //! applied one after the other.
 
 mod access;
+mod clients;
 mod clusters;
 mod health;
 mod nights;
 mod protocols;
 mod servers;
+mod services;
 mod tasks;
 
 use crate::model::Cluster;
@@ -55,7 +57,9 @@ const ITEMS: &[&[Item]] = &[
     health::ITEMS,
     tasks::ITEMS,
     protocols::ITEMS,
+    services::ITEMS,
     servers::ITEMS,
+    clients::ITEMS,
 ];
 
 fn items() -> impl Iterator<Item = &'static Item> {
