@@ -5,6 +5,10 @@
 mod access;
 mod client;
 
+mod config;
+#[cfg(test)]
+mod damaged;
+mod data;
 mod health;
 mod nfs;
 mod protocols;
@@ -49,6 +53,8 @@ fn all() -> impl Iterator<Item = &'static BuiltIn> {
     [
         access::CHECKS,
         client::CHECKS,
+        config::CHECKS,
+        data::CHECKS,
         health::CHECKS,
         nfs::CHECKS,
         protocols::CHECKS,

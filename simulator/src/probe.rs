@@ -1,5 +1,6 @@
 //! What a server's own commands print: `date`, `systemctl`, `df`, `du`.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use jiff::{SignedDuration, Timestamp};
@@ -13,6 +14,8 @@ const UNITS: [&str; 3] = [
     "rpc-statd.service",
     "rpc-statd-notify.service",
 ];
+/// Stands for the digest of the join secret that all containers have.
+const JOIN_SECRET: &str = "5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed";
 /// Below which each container has a directory.
 const DATA: &str = "/opt/weka/data";
 
@@ -38,6 +41,9 @@ impl Cluster {
             "host:wekafs-mounts" => Some(Output::text(wekafs(server))),
             "host:iommu" => Some(Output::text(iommu(server))),
             "host:download" => Some(self.download(server)),
+            "host:spec-files" => Some(Output::text(spec_files(self, server))),
+            "host:tls" => Some(Output::text(certificates(self, server))),
+            "host:local-resources" => Some(self.local_resources(server)),
             "host:local-ps" => Some(self.weka_on(&server.name, &["local", "ps", "-J"])),
             _ => None,
         }
@@ -74,6 +80,30 @@ impl Cluster {
         Output::text(text)
     }
 
+    /// What the probe makes of `weka local resources` of every container: no
+    /// secret, but its digest.
+    fn local_resources(&self, server: &Server) -> Output {
+        let listed = self.weka_on(&server.name, &["local", "ps", "-J"]);
+        if listed.status != 0 {
+            return Output::failed(listed.status, String::from_utf8_lossy(&listed.stderr));
+        }
+        if server.containers.is_empty() {
+            return Output::text("digests 0\nend\n");
+        }
+        let backends = self.servers.iter().filter(|s| s.is_backend());
+        let addresses: Vec<&str> = backends.map(Server::address).collect();
+        let head = format!(
+            "{JOIN_SECRET}  -\ndigests 1\nlist {}\n",
+            addresses.join(" ")
+        );
+        let mut text = server.containers.iter().fold(head, |mut text, container| {
+            let _ = writeln!(text, "container {}\nkey 1\nendpoints 1", container.name);
+            text
+        });
+        text.push_str("end\n");
+        Output::text(text)
+    }
+
     /// What a server's clock shows so long after the cluster's time.
     pub(crate) fn clock_after(&self, server: &Server, after: SignedDuration) -> Output {
         let offset = SignedDuration::from_millis(server.clock_offset_ms);
@@ -91,6 +121,32 @@ impl Cluster {
             shown.subsec_nanosecond()
         ))
     }
+}
+
+/// The description of every release that runs here, none with certificates of its own.
+fn spec_files(cluster: &Cluster, server: &Server) -> String {
+    let own = server.containers.iter().map(|c| c.release.to_string());
+    let releases: BTreeSet<String> = own.chain([cluster.release.to_string()]).collect();
+    releases
+        .iter()
+        .map(|release| format!("spec {release}.spec\n"))
+        .collect()
+}
+
+/// As `openssl x509 -text` shows each container's certificate, shortened.
+fn certificates(cluster: &Cluster, server: &Server) -> String {
+    let expiry = cluster.now + SignedDuration::from_hours(24 * 300);
+    let expiry = expiry.strftime("%b %e %H:%M:%S %Y GMT");
+    server
+        .containers
+        .iter()
+        .map(|container| {
+            format!(
+                "certificate {DATA}/{}/tls/certificate.pem\nNot After : {expiry}\nPublic Key Algorithm: rsaEncryption\nPublic-Key: (2048 bit)\n",
+                container.name
+            )
+        })
+        .collect()
 }
 
 /// As `systemctl show -p Id,LoadState,ActiveState,SubState,UnitFileState` prints.

@@ -6,18 +6,26 @@
 
 mod json;
 mod missing;
+#[cfg(test)]
+mod probe_tests;
 mod shape;
 mod table;
 mod view;
 
 pub mod alerts;
+pub mod blacklist;
 pub mod catalog;
 pub mod clock;
 pub mod containers;
 pub mod data_dirs;
+pub mod disks_config;
 pub mod download;
+pub mod drives;
+pub mod filesystems;
+pub mod fsck;
 pub mod iommu;
 pub mod local_containers;
+pub mod local_resources;
 pub mod login;
 pub mod nfs;
 pub mod nfs_config;
@@ -34,10 +42,15 @@ pub mod servers;
 pub mod service_hosts;
 pub mod smb;
 pub mod smb_status;
+pub mod snap_layers;
 pub mod snapshots;
 pub mod space;
+pub mod spec_file;
+pub mod stats;
 pub mod status;
 pub mod tasks;
+pub mod tls;
+pub mod traces;
 pub mod tsmb;
 pub mod units;
 pub mod upgrade_events;
@@ -56,6 +69,11 @@ use std::any::Any;
 use serde::Serialize;
 
 use crate::source::{ClusterCommand, DependentCommand, ServerProbe};
+
+/// The beginning of a text that came in the place of an answer, for an error.
+fn short(text: &str) -> String {
+    text.chars().take(80).collect()
+}
 
 /// Whether a fact is there once, or once per server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
