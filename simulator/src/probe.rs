@@ -34,12 +34,50 @@ impl Cluster {
             "host:units" => Some(Output::text(units(server))),
             "host:space" => Some(Output::text(space(server))),
             "host:data-dirs" => Some(Output::text(data_dirs(server))),
+            "host:nfs-connections" => {
+                Some(Output::text(format!("ss {}\n", server.nfs_connections)))
+            }
+            "host:tsmb" => Some(self.tsmb(server)),
+            "host:wekafs-mounts" => Some(Output::text(wekafs(server))),
+            "host:iommu" => Some(Output::text(iommu(server))),
+            "host:download" => Some(self.download(server)),
             "host:spec-files" => Some(Output::text(spec_files(self, server))),
             "host:tls" => Some(Output::text(certificates(self, server))),
             "host:local-resources" => Some(self.local_resources(server)),
             "host:local-ps" => Some(self.weka_on(&server.name, &["local", "ps", "-J"])),
             _ => None,
         }
+    }
+
+    /// The version of the SMB-W server, if the server has its container at all.
+    fn tsmb(&self, server: &Server) -> Output {
+        if server.tsmb.is_none() && !server.local.iter().any(|l| l.kind == "smbw") {
+            return Output::text("none\n".to_owned());
+        }
+        let words = ["local", "exec", "-C", "smbw", "tsmb-server", "-v"];
+        self.weka_on(&server.name, &words)
+    }
+
+    /// Tries the first backends that the containers of the server know.
+    fn download(&self, server: &Server) -> Output {
+        let containers = self.weka_on(&server.name, &["local", "ps", "-J"]);
+        if containers.status != 0 {
+            return Output::failed(1, String::from_utf8_lossy(&containers.stderr).trim());
+        }
+        let backends = self.servers.iter().filter(|s| s.is_backend());
+        let mut text = String::new();
+        for backend in backends.take(3) {
+            let state = if server.cut_off { "timeout" } else { "ok" };
+            let _ = writeln!(text, "backend {} 14000 {state}", backend.address());
+            if !server.cut_off {
+                break;
+            }
+        }
+        if server.cut_off {
+            text.push_str("site get.weka.io dns\n");
+        }
+        text.push_str("end\n");
+        Output::text(text)
     }
 
     /// What the probe makes of `weka local resources` of every container: no
@@ -166,6 +204,25 @@ fn space(server: &Server) -> String {
         );
     }
     text
+}
+
+/// The mounts of WEKA's, as the kernel lists them.
+fn wekafs(server: &Server) -> String {
+    let mut text = String::new();
+    for mount in &server.wekafs {
+        let _ = writeln!(text, "wekafs {} {}", mount.device, mount.at);
+    }
+    let _ = writeln!(text, "read {}", server.mounts.len() + server.wekafs.len());
+    text
+}
+
+/// What `/sys` shows of the IOMMU.
+fn iommu(server: &Server) -> String {
+    let (argument, units) = match server.iommu_groups {
+        0 => ("", 0),
+        _ => ("argument intel_iommu=on\n", 2),
+    };
+    format!("{argument}units {units}\ngroups {}\n", server.iommu_groups)
 }
 
 /// As `du -s -k --apparent-size` prints; where `du` knows no apparent size, the

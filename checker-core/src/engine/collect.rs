@@ -16,7 +16,7 @@ use crate::event::{Event, Observers};
 use crate::evidence::{End, NotRun, RawRecord, Record, Redactor, ServerEvidence, Store};
 use crate::facts::{View, says_unknown, servers::roster, status::STATUS};
 use crate::server::{Reach, ReachError, Role, Server, Step};
-use crate::source::{ClusterCommand, DependentCommand, ServerAnswer, ServerProbe, Source};
+use crate::source::{ClusterCommand, DependentCommand, ServerAnswer, Source};
 
 /// How many of the cluster's commands run at once: each is a process that
 /// asks the cluster's leader, which has an upgrade to look forward to.
@@ -373,7 +373,7 @@ impl Collector<'_> {
 
     fn start_server(&self, pool: &ThreadPool, n: usize, server: &Server) {
         let source = Arc::clone(self.source);
-        let probes: Vec<&'static ServerProbe> = self.plan.probes.clone();
+        let probes = self.plan.probes_on(server.role);
         let (sender, server) = (self.sender.clone(), server.clone());
         let (deadline, limit) = (self.deadline.clone(), self.limits.server);
         pool.spawn(move || {

@@ -1,5 +1,6 @@
 //! What must be asked for the selected checks.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{EngineError, Selection};
@@ -7,6 +8,7 @@ use crate::check::Check;
 use crate::contract::Scope;
 use crate::facts::{FactSpec, containers::CONTAINERS, servers::SERVERS, status::STATUS};
 use crate::registry::{self, Registry};
+use crate::server::Role;
 use crate::source::{ClusterCommand, DependentCommand, ServerProbe};
 
 /// The selected checks, and all that they need, each thing once.
@@ -85,6 +87,25 @@ impl Plan {
             dependents,
             probes,
         })
+    }
+
+    /// The probes for a server of this role: those that some check of such a
+    /// server needs, or of the cluster as a whole. A backend is not asked what
+    /// only clients are judged by.
+    pub(super) fn probes_on(&self, role: Role) -> Vec<&'static ServerProbe> {
+        let judged_by: BTreeSet<&str> = self
+            .checks
+            .iter()
+            .filter(|check| {
+                let scopes = &check.info().scope;
+                scopes.contains(&Scope::Cluster) || scopes.contains(&role.scope())
+            })
+            .flat_map(|check| check.needs())
+            .flat_map(|spec| spec.probes)
+            .map(|probe| probe.key)
+            .collect();
+        let wanted = |probe: &&ServerProbe| judged_by.contains(probe.key);
+        self.probes.iter().copied().filter(wanted).collect()
     }
 }
 
