@@ -8,7 +8,7 @@ use checker_core::server::{Reach, ReachError, Role, Server as KnownServer, Step,
 use checker_core::source::{ServerAnswer, ServerProbe, Source, SourceKind};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::model::{Cluster, Reachability, Server};
+use crate::model::{Cluster, Oddity, Reachability, Server};
 use crate::output::Output;
 use crate::scenario::{Scenario, ScenarioError};
 
@@ -79,13 +79,19 @@ impl Source for Simulator {
         // As a shell takes the line apart: a bucket's name can be quoted in it.
         let words = shell_words::split(arguments).unwrap_or_default();
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let output = self.cluster.weka(&words);
+        let mut output = self.cluster.weka(&words);
+        let mut end = End::Exited(output.status);
+        for odd in &self.cluster.odd_answers {
+            if arguments.starts_with(&odd.command) {
+                damage(odd.oddity, &mut output, &mut end);
+            }
+        }
         RawRecord {
             key: key.to_owned(),
             command: format!("weka {arguments}"),
             started_at: self.now(),
             duration: plausible(&[arguments], 310, 1_640),
-            end: End::Exited(output.status),
+            end,
             stdout: output.stdout,
             stderr: output.stderr,
             truncated: false,
@@ -184,6 +190,26 @@ impl Simulator {
             }
         }
         record
+    }
+}
+
+/// What a command's answer becomes on its way.
+fn damage(oddity: Oddity, output: &mut Output, end: &mut End) {
+    match oddity {
+        Oddity::Half => output.stdout.truncate(output.stdout.len() / 2),
+        Oddity::BetweenNoise => {
+            output.stdout.splice(0..0, *b"[WARN] the cache is stale\n");
+            output.stdout.extend_from_slice(b"\ndone.\n\0");
+        }
+        Oddity::TimesOut => {
+            *end = End::TimedOut;
+            output.stdout.clear();
+        }
+        Oddity::NoLeader => {
+            *end = End::Exited(1);
+            output.stdout.clear();
+            output.stderr = b"error: there is no cluster leader right now\n\0".to_vec();
+        }
     }
 }
 

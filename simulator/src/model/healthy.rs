@@ -115,6 +115,7 @@ impl Cluster {
                     .then(|| "4.2.7.64".to_owned()),
                 ..Config::default()
             },
+            odd_answers: Vec::new(),
         };
         cluster.past_upgrade();
         if backends >= 4 {

@@ -5,6 +5,7 @@
 //! fault in one place shows wherever the real cluster would show it.
 
 mod alert;
+mod answer;
 mod cluster;
 mod config;
 mod container;
@@ -20,6 +21,7 @@ mod upgrade;
 mod user;
 
 pub use alert::{Alert, Severity};
+pub use answer::{OddAnswer, Oddity};
 pub use cluster::Cluster;
 pub use config::{Config, ManualOverride};
 pub use container::{Container, Drive, LocalState, Mode, OddProcess, Process};

@@ -5,6 +5,7 @@
 //! applied one after the other.
 
 mod access;
+mod answers;
 mod clients;
 mod clusters;
 mod health;
@@ -54,6 +55,7 @@ const ITEMS: &[&[Item]] = &[
     clusters::ITEMS,
     nights::ITEMS,
     access::ITEMS,
+    answers::ITEMS,
     health::ITEMS,
     tasks::ITEMS,
     protocols::ITEMS,
