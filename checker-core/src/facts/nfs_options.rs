@@ -97,7 +97,7 @@ fn read(value: &Value) -> Result<NfsOptions, ShapeError> {
     let options = Object::new(value, "answer")?;
     let members = options.members();
     let known = |name: &&str| members.contains_key(*name);
-    if !members.is_empty() && !KINDS.iter().flatten().any(|name| known(name)) {
+    if !members.is_empty() && !KINDS.iter().flatten().any(known) {
         return Err(options.error(&KINDS[0], "is missing, as are the others"));
     }
     let of = |names: &[&str]| Ok(options.opt_text(names)?.and_then(said));

@@ -55,7 +55,7 @@ fn parse(text: &str) -> Option<Tsmb> {
         let word = word.strip_prefix(['v', 'V']).unwrap_or(word);
         let parts: Vec<&str> = word.split('.').collect();
         let number = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-        (parts.len() >= 3 && parts.iter().all(|part| number(part))).then(|| word.to_owned())
+        (parts.len() >= 3 && parts.iter().all(number)).then(|| word.to_owned())
     });
     match version {
         None if text.lines().any(|line| line.trim() == "none") => Some(Tsmb(None)),
