@@ -212,15 +212,6 @@ const CASES: &[Case] = &[
         },
     ),
     case(
-        "a_container_that_is_down_is_red",
-        ("health/backends", "cluster", "fail"),
-        |_, c| {
-            if let Some(container) = backend(c, "weka-03").containers.last_mut() {
-                container.status = "DOWN".to_owned();
-            }
-        },
-    ),
-    case(
         "an_upload_is_red",
         ("tasks/snapshot-upload", "cluster", "fail"),
         |_, c| {
@@ -287,6 +278,7 @@ pub(crate) fn tests() -> Vec<Test> {
         .map(|case| Test::new(format!("changes::{}", case.name), || prove(case)));
     table
         .chain(crate::listed!["changes":
+            a_container_that_is_down_is_red_with_its_processes,
             a_stopped_agent_is_red_and_its_containers_are_unknown,
             legacy_nfs_is_red_on_the_release_that_has_it,
             an_older_target_is_red,
@@ -321,6 +313,20 @@ fn set_unit(cluster: &mut Cluster, server: &str, name: &str, unit: Unit) {
     backend(cluster, server).units.insert(name.to_owned(), unit);
 }
 
+fn a_container_that_is_down_is_red_with_its_processes() {
+    let lab = Lab::new("container", 3);
+    let checked = check(&lab, |_, c| {
+        if let Some(container) = backend(c, "weka-03").containers.last_mut() {
+            container.status = "DOWN".to_owned();
+        }
+    });
+    checked.expect_only(&[
+        ("health/backends", "cluster", "fail"),
+        ("health/processes", "cluster", "fail"),
+    ]);
+    checked.expect_verdict("red");
+}
+
 fn a_stopped_agent_is_red_and_its_containers_are_unknown() {
     let lab = Lab::new("agent", 3);
     let checked = check(&lab, |_, c| {
@@ -329,6 +335,9 @@ fn a_stopped_agent_is_red_and_its_containers_are_unknown() {
     });
     checked.expect_only(&[
         ("access/agent", "weka-02", "fail"),
+        // The agent is who would tell.
+        ("config/endpoint-ips", "weka-02", "unknown"),
+        ("config/join-secrets", "weka-02", "unknown"),
         // A leftover container named `upgrade` could be there.
         ("health/upgrade-running", "cluster", "unknown"),
     ]);

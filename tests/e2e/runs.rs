@@ -80,7 +80,10 @@ fn each_cluster_command_runs_at_most_once() {
     }
     assert!(counts.len() > 8, "{counts:#?}");
     for ((server, line), count) in counts {
-        assert_eq!(count, 1, "`weka {line}` on {server}");
+        // Two probes of one server need the names of its containers, and
+        // neither sees what the other was told.
+        let most = if line == "local ps -J" { 2 } else { 1 };
+        assert!(count <= most, "{count} times `weka {line}` on {server}");
         // The others are asked only about themselves.
         assert!(
             server == "weka-01" || line.starts_with("local "),
