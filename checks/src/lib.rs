@@ -3,6 +3,7 @@
 //! `health/rebuild` lies in `health/rebuild.rs`; nothing here has input or output.
 
 mod health;
+mod server;
 mod version;
 
 use std::path::Path;
@@ -49,7 +50,7 @@ pub fn release_data_from(dir: &Path) -> Result<ReleaseData, ReleaseDataError> {
 }
 
 fn all() -> impl Iterator<Item = &'static BuiltIn> {
-    [health::CHECKS, version::CHECKS]
+    [health::CHECKS, server::CHECKS, version::CHECKS]
         .into_iter()
         .flatten()
         .copied()

@@ -11,6 +11,7 @@ mod table;
 mod view;
 
 pub mod containers;
+pub mod os;
 pub mod reach;
 pub mod servers;
 pub mod status;
