@@ -95,6 +95,16 @@ impl Evidence {
         self
     }
 
+    /// A cluster command that succeeded in this one of its spellings
+    /// (`cluster task -J`), for facts that depend on which one it was.
+    #[must_use]
+    pub fn weka_spelt(mut self, key: &str, arguments: &str, stdout: &str) -> Self {
+        let command = format!("weka {arguments}");
+        let raw = raw(key, &command, End::Exited(0), stdout, "", self.now);
+        self.store.insert_cluster(Redactor::new().seal(raw));
+        self
+    }
+
     /// A backend that answered these probes, each with exit status 0.
     #[must_use]
     pub fn backend(self, name: &str, probes: &[(&str, &str)]) -> Self {
@@ -117,15 +127,28 @@ impl Evidence {
 
     /// A server whose probes ended in any way; see [`Evidence::record`].
     #[must_use]
-    pub fn server_answered(mut self, name: &str, role: Role, records: Vec<RawRecord>) -> Self {
+    pub fn server_answered(self, name: &str, role: Role, records: Vec<RawRecord>) -> Self {
+        let reach = Reach {
+            transport: Some(Transport::Ssh),
+            error: None,
+            ms: 42,
+        };
+        self.server_reached(name, role, reach, records)
+    }
+
+    /// A server that was reached in any way, and then answered or not.
+    #[must_use]
+    pub fn server_reached(
+        mut self,
+        name: &str,
+        role: Role,
+        reach: Reach,
+        records: Vec<RawRecord>,
+    ) -> Self {
         let redactor = Redactor::new();
         self.store.insert_server(ServerEvidence {
             server: self.server_named(name, role),
-            reach: Reach {
-                transport: Some(Transport::Ssh),
-                error: None,
-                ms: 42,
-            },
+            reach,
             records: records
                 .into_iter()
                 .map(|raw| (raw.key.clone(), redactor.seal(raw)))

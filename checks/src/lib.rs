@@ -2,8 +2,13 @@
 //!
 //! `health/rebuild` lies in `health/rebuild.rs`; nothing here has input or output.
 
+mod access;
 mod health;
+mod nfs;
+mod protocols;
 mod server;
+mod size;
+mod tasks;
 mod version;
 
 use std::path::Path;
@@ -50,10 +55,18 @@ pub fn release_data_from(dir: &Path) -> Result<ReleaseData, ReleaseDataError> {
 }
 
 fn all() -> impl Iterator<Item = &'static BuiltIn> {
-    [health::CHECKS, server::CHECKS, version::CHECKS]
-        .into_iter()
-        .flatten()
-        .copied()
+    [
+        access::CHECKS,
+        health::CHECKS,
+        nfs::CHECKS,
+        protocols::CHECKS,
+        server::CHECKS,
+        tasks::CHECKS,
+        version::CHECKS,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
 }
 
 #[cfg(test)]

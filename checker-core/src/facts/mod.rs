@@ -10,11 +10,28 @@ mod shape;
 mod table;
 mod view;
 
+pub mod alerts;
+pub mod catalog;
+pub mod clock;
 pub mod containers;
+pub mod data_dirs;
+pub mod local_containers;
+pub mod login;
+pub mod nfs;
 pub mod os;
+pub mod processes;
 pub mod reach;
+pub mod rebuild;
+pub mod s3;
 pub mod servers;
+pub mod smb;
+pub mod snapshots;
+pub mod space;
 pub mod status;
+pub mod tasks;
+pub mod units;
+pub mod upgrade_events;
+pub mod whoami;
 
 pub use json::{JsonError, find_json};
 pub use missing::{Missing, Why};

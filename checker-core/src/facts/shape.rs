@@ -211,6 +211,26 @@ impl<'v> Object<'v> {
         }
     }
 
+    /// The numbers of a list of ids; `None` when absent or null. An id that
+    /// stands for none (`HostId<INVALID>`) is left out.
+    ///
+    /// # Errors
+    /// When the member is there and no list of ids.
+    pub fn opt_ids(&self, names: &[&str]) -> Result<Option<Vec<u64>>, ShapeError> {
+        match self.get(names) {
+            None => Ok(None),
+            Some(Value::Array(items)) => items
+                .iter()
+                .map(|item| {
+                    id_number(item)
+                        .ok_or_else(|| self.wrong(names, "a list of ids such as HostId<3>", item))
+                })
+                .collect::<Result<Vec<_>, _>>()
+                .map(|ids| Some(ids.into_iter().flatten().collect())),
+            Some(other) => Err(self.wrong(names, "a list of ids", other)),
+        }
+    }
+
     /// An object inside this one, `None` when absent or null.
     ///
     /// # Errors
@@ -311,6 +331,28 @@ mod tests {
         let value = json!({"container": null, "host_id": 7});
         let object = Object::new(&value, "answer").expect("an object");
         assert_eq!(object.opt_id(&["container", "host_id"]), Ok(Some(7)));
+    }
+
+    #[rstest]
+    #[case::typed(json!(["HostId<6>", "HostId<9>"]), Some(vec![6, 9]))]
+    #[case::integers(json!([0, 9]), Some(vec![0, 9]))]
+    #[case::none_of_them(json!(["HostId<INVALID>"]), Some(vec![]))]
+    #[case::empty(json!([]), Some(vec![]))]
+    #[case::null(json!(null), None)]
+    fn lists_of_ids(#[case] list: Value, #[case] expected: Option<Vec<u64>>) {
+        let value = json!({ "hosts": list });
+        let object = Object::new(&value, "answer").expect("an object");
+        assert_eq!(object.opt_ids(&["hosts"]), Ok(expected));
+    }
+
+    #[rstest]
+    #[case::name(json!(["weka-01"]))]
+    #[case::text(json!("HostId<6>"))]
+    #[case::object(json!({"HostId<6>": true}))]
+    fn no_lists_of_ids(#[case] list: Value) {
+        let value = json!({ "hosts": list });
+        let object = Object::new(&value, "answer").expect("an object");
+        assert!(object.opt_ids(&["hosts"]).is_err());
     }
 
     #[test]

@@ -1,7 +1,15 @@
 //! Is each server ready?
 
+mod clock;
+mod data_space;
+mod opt_weka_space;
 mod os;
 
 use checker_core::macro_support::BuiltIn;
 
-pub(crate) static CHECKS: &[&BuiltIn] = &[&os::OS];
+pub(crate) static CHECKS: &[&BuiltIn] = &[
+    &clock::CLOCK,
+    &data_space::DATA_SPACE,
+    &opt_weka_space::OPT_WEKA_SPACE,
+    &os::OS,
+];

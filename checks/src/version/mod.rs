@@ -1,7 +1,9 @@
 //! Is this hop allowed?
 
+mod direction;
 mod path;
+mod uniform;
 
 use checker_core::macro_support::BuiltIn;
 
-pub(crate) static CHECKS: &[&BuiltIn] = &[&path::PATH];
+pub(crate) static CHECKS: &[&BuiltIn] = &[&direction::DIRECTION, &path::PATH, &uniform::UNIFORM];

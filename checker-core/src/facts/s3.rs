@@ -1,0 +1,123 @@
+//! `weka s3 cluster -J`: the S3 service.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Fact, FactScope, Missing, Object, ShapeError, View, nfs::says_not_configured};
+use crate::source::ClusterCommand;
+
+/// The S3 service and the containers that it runs on.
+pub static S3_CLUSTER: ClusterCommand = ClusterCommand {
+    key: "weka:s3-cluster",
+    variants: &["s3 cluster -J"],
+    timeout: Duration::from_secs(30),
+    needs_login: true,
+};
+
+/// The S3 service of the cluster.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct S3 {
+    /// Whether it serves.
+    pub active: bool,
+    /// The numbers of the containers that it runs on.
+    pub containers: Vec<u64>,
+}
+
+impl S3 {
+    /// Whether the cluster has one at all. One that is switched off still has
+    /// its containers, and starts on them again.
+    #[must_use]
+    pub fn configured(&self) -> bool {
+        self.active || !self.containers.is_empty()
+    }
+}
+
+impl Fact for S3 {
+    const NAME: &'static str = "s3";
+    const SCOPE: FactScope = FactScope::Cluster;
+    const COMMANDS: &'static [&'static ClusterCommand] = &[&S3_CLUSTER];
+
+    fn read(view: &View<'_>) -> Result<Self, Missing> {
+        if says_not_configured(view.record(S3_CLUSTER.key)?) {
+            return Ok(Self::default());
+        }
+        view.json(S3_CLUSTER.key, read)
+    }
+}
+
+/// Without an S3 cluster: `[]`, `{}`, `null`, or `active: false`.
+fn read(value: &Value) -> Result<S3, ShapeError> {
+    match value {
+        Value::Null => return Ok(S3::default()),
+        Value::Array(list) if list.is_empty() => return Ok(S3::default()),
+        Value::Object(map) if map.is_empty() => return Ok(S3::default()),
+        _ => {}
+    }
+    let cluster = Object::new(value, "answer")?;
+    const CONTAINERS: [&str; 2] = ["s3_hosts", "s3_containers"];
+    let containers = cluster.opt_ids(&CONTAINERS)?.unwrap_or_default();
+    let active = match active(&cluster)? {
+        Some(active) => active,
+        None if containers.is_empty() => return Err(cluster.error(&["active"], "is missing")),
+        None => true,
+    };
+    if active && containers.is_empty() {
+        // A service that runs nowhere: the list goes by a name that we do not know.
+        return Err(cluster.error(&CONTAINERS, "is missing or empty though S3 is active"));
+    }
+    Ok(S3 { active, containers })
+}
+
+/// `active` from 3.13 on, `status` before, true or false or a word.
+fn active(cluster: &Object<'_>) -> Result<Option<bool>, ShapeError> {
+    const NAMES: [&str; 2] = ["active", "status"];
+    match cluster.get(&NAMES) {
+        None => Ok(None),
+        Some(Value::Bool(active)) => Ok(Some(*active)),
+        Some(Value::String(word)) => match word.trim().to_ascii_lowercase().as_str() {
+            "true" | "active" | "online" | "up" | "ok" | "started" | "running" => Ok(Some(true)),
+            "false" | "inactive" | "offline" | "down" | "stopped" | "none" | "" => Ok(Some(false)),
+            _ => Err(cluster.error(&NAMES, format!("{word:?} says neither on nor off"))),
+        },
+        Some(other) => Err(cluster.error(&NAMES, format!("{other} says neither on nor off"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    #[rstest]
+    #[case::typed(json!({"active":true,"s3_hosts":["HostId<6>","HostId<9>"],"port":"9000"}), true, &[6, 9])]
+    #[case::integers(json!({"active":true,"s3_hosts":[0,9],"port":9000}), true, &[0, 9])]
+    #[case::of_3_12(json!({"status":true,"s3_hosts":["HostId<6>"]}), true, &[6])] // field history 47
+    #[case::of_3_12_as_text(json!({"status":"ONLINE","s3_hosts":["HostId<6>"]}), true, &[6])]
+    #[case::neither_word(json!({"s3_hosts":["HostId<6>"]}), true, &[6])] // field history 47
+    #[case::switched_off(json!({"active":false,"s3_hosts":["HostId<6>"]}), false, &[6])]
+    #[case::none(json!({"active":false,"s3_hosts":[]}), false, &[])]
+    #[case::none_without_list(json!({"active":false}), false, &[])]
+    #[case::empty_list(json!([]), false, &[])]
+    #[case::empty_object(json!({}), false, &[])]
+    #[case::null(json!(null), false, &[])]
+    fn shapes(#[case] value: Value, #[case] active: bool, #[case] containers: &[u64]) {
+        let s3 = read(&value).expect("readable");
+        assert_eq!((s3.active, s3.containers.as_slice()), (active, containers));
+        assert_eq!(s3.configured(), !containers.is_empty());
+    }
+
+    #[rstest]
+    #[case::neither_key(json!({"port":9000}))]
+    #[case::active_nowhere(json!({"active":true}))]
+    #[case::active_on_nothing(json!({"active":true,"s3_hosts":[]}))]
+    #[case::odd_word(json!({"active":"perhaps","s3_hosts":[6]}))]
+    #[case::names(json!({"active":true,"s3_hosts":["weka-06"]}))]
+    #[case::list(json!([{"active":true}]))]
+    fn refuses(#[case] value: Value) {
+        assert!(read(&value).is_err());
+    }
+}

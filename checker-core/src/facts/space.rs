@@ -1,0 +1,206 @@
+//! What room a server has for WEKA: `df` of `/opt/weka` and of each directory
+//! in `/opt/weka/data`.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::{Fact, FactScope, Missing, View};
+use crate::source::ServerProbe;
+
+/// Where WEKA lives on a server.
+pub const OPT_WEKA: &str = "/opt/weka";
+
+/// One `df` for all of them: it costs a fork, however many directories there are.
+///
+/// The paths are printed before, since `df` names only the file system behind
+/// each, and two directories can share one.
+pub static SPACE: ServerProbe = ServerProbe {
+    key: "host:space",
+    script: r#"set --
+for path in /opt/weka /opt/weka/data/*/; do
+    [ -d "$path" ] || continue
+    printf 'path %s\n' "$path"
+    set -- "$@" "$path"
+done
+[ "$#" -gt 0 ] || exit 0
+LC_ALL=C df -P -k "$@"
+"#,
+    timeout: Duration::from_secs(10),
+    limit: 64 * 1024,
+};
+
+/// The file system behind one path. Sizes in bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FileSystem {
+    /// What was asked for, without a `/` at its end.
+    pub path: String,
+    /// The device or the remote directory.
+    pub device: String,
+    /// Where it is mounted.
+    pub mounted_on: String,
+    /// Its size.
+    pub size: u64,
+    /// What is in use.
+    pub used: u64,
+    /// What a user without special rights may still write.
+    pub available: u64,
+}
+
+/// The file systems that WEKA lives on, on one server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Space(pub Vec<FileSystem>);
+
+impl Space {
+    /// The file system behind this path, if it was asked for.
+    #[must_use]
+    pub fn of(&self, path: &str) -> Option<&FileSystem> {
+        let path = path.trim_end_matches('/');
+        self.0.iter().find(|fs| fs.path == path)
+    }
+}
+
+impl Fact for Space {
+    const NAME: &'static str = "space";
+    const SCOPE: FactScope = FactScope::Server;
+    const PROBES: &'static [&'static ServerProbe] = &[&SPACE];
+
+    fn read(view: &View<'_>) -> Result<Self, Missing> {
+        parse(&view.text(SPACE.key)?).map_err(|what| view.unreadable(SPACE.key, what))
+    }
+}
+
+fn parse(text: &str) -> Result<Space, String> {
+    let mut lines = text.lines().map(str::trim_end);
+    let mut paths = Vec::new();
+    let header = lines
+        .by_ref()
+        .inspect(|line| paths.extend(line.strip_prefix("path ")))
+        .any(|line| line.starts_with("Filesystem"));
+    if paths.is_empty() {
+        return Err(format!("there is no directory {OPT_WEKA}"));
+    }
+    if !header {
+        return Err("df printed no table".to_owned());
+    }
+    let rows: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
+    // Which row is missing could only be guessed.
+    if rows.len() != paths.len() {
+        return Err(format!(
+            "df printed {} lines for {} directories",
+            rows.len(),
+            paths.len()
+        ));
+    }
+    paths
+        .iter()
+        .zip(rows)
+        .map(|(path, row)| file_system(path, row).ok_or_else(|| format!("df printed {row:?}")))
+        .collect::<Result<_, _>>()
+        .map(Space)
+}
+
+/// `device 1024-blocks used available capacity mounted-on`. The first and the
+/// last can hold blanks, so the three numbers before the percentage are looked for.
+fn file_system(path: &str, row: &str) -> Option<FileSystem> {
+    let words: Vec<&str> = row.split_whitespace().collect();
+    let kib = |at: usize| words.get(at)?.parse::<u64>().ok()?.checked_mul(1024);
+    let percent = (4..words.len().saturating_sub(1)).find(|at| {
+        words[*at].ends_with('%') && (at - 3..*at).all(|number| kib(number).is_some())
+    })?;
+    let path = path.trim_end_matches('/');
+    Some(FileSystem {
+        path: path.to_owned(),
+        device: words[..percent - 3].join(" "),
+        size: kib(percent - 3)?,
+        used: kib(percent - 2)?,
+        available: kib(percent - 1)?,
+        mounted_on: words[percent + 1..].join(" "),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    const ANSWER: &str = "path /opt/weka\npath /opt/weka/data/drives0/\n\
+        Filesystem     1024-blocks      Used Available Capacity Mounted on\n\
+        /dev/nvme0n1p3   100000000  40000000  60000000      40% /opt/weka\n\
+        /dev/mapper/a b  200000000  40000000 160000000      20% /opt/weka/my data\n";
+
+    #[test]
+    fn each_path_has_its_own_line() {
+        let space = parse(ANSWER).expect("readable");
+        let root = space.of("/opt/weka").expect("asked for");
+        assert_eq!(root.available, 60_000_000 * 1024);
+        assert_eq!(root.device, "/dev/nvme0n1p3");
+        let data = space.of("/opt/weka/data/drives0/").expect("asked for");
+        assert_eq!(data.available, 160_000_000 * 1024);
+        assert_eq!(data.device, "/dev/mapper/a b");
+        assert_eq!(data.mounted_on, "/opt/weka/my data");
+        assert_eq!(space.of("/opt/weka/data/compute0"), None);
+    }
+
+    #[test]
+    fn a_banner_before_it_does_not_matter() {
+        let space = parse(&format!("Welcome!\n\n{ANSWER}")).expect("readable");
+        assert_eq!(space.0.len(), 2);
+    }
+
+    #[rstest]
+    #[case::nothing("")]
+    #[case::no_directory("Filesystem 1024-blocks Used Available Capacity Mounted on\n")]
+    #[case::no_table("path /opt/weka\n")]
+    #[case::a_line_short(ANSWER.trim_end().rsplit_once('\n').unwrap_or_default().0)]
+    #[case::cut_in_a_line(&ANSWER[..ANSWER.len() - 40])]
+    #[case::no_numbers("path /opt/weka\nFilesystem x\n/dev/sda1 - - - - /opt/weka\n")]
+    #[case::negative("path /opt/weka\nFilesystem x\n/dev/sda1 100 200 -100 200% /opt/weka\n")]
+    fn half_an_answer_is_none(#[case] text: &str) {
+        assert!(parse(text).is_err());
+    }
+
+    /// The script for real, with another directory in the place of `/opt/weka`.
+    #[rstest]
+    #[case("sh")]
+    #[case("dash")]
+    #[case("bash")]
+    fn the_script_runs(#[case] shell: &str) {
+        let dir = tempfile::tempdir().expect("a directory");
+        for name in ["drives0", "odd name; $(reboot) *", "compute0"] {
+            std::fs::create_dir_all(dir.path().join("weka/data").join(name)).expect("a directory");
+        }
+        std::fs::write(dir.path().join("weka/data/a file"), "").expect("a file");
+        let root = dir.path().join("weka");
+        let root = root.to_str().expect("UTF-8");
+        let script = SPACE.script.replace(OPT_WEKA, root);
+        let Ok(output) = std::process::Command::new(shell)
+            .args(["-c", &script])
+            .output()
+        else {
+            return; // This machine has no such shell.
+        };
+        assert!(output.status.success(), "{output:?}");
+        let space = parse(&String::from_utf8_lossy(&output.stdout)).expect("readable");
+        assert_eq!(space.0.len(), 4, "{space:?}");
+        assert!(space.of(root).is_some_and(|fs| fs.size > 0));
+        assert!(
+            space
+                .of(&format!("{root}/data/odd name; $(reboot) *"))
+                .is_some()
+        );
+    }
+
+    #[test]
+    fn the_script_says_nothing_where_there_is_no_weka() {
+        let script = SPACE.script.replace(OPT_WEKA, "/no/such/directory");
+        let output = std::process::Command::new("sh")
+            .args(["-c", &script])
+            .output()
+            .expect("a shell");
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(output.stdout, b"");
+        assert!(parse("").expect_err("nothing").contains(OPT_WEKA));
+    }
+}
