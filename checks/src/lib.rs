@@ -3,6 +3,7 @@
 //! `health/rebuild` lies in `health/rebuild.rs`; nothing here has input or output.
 
 mod access;
+mod config;
 mod health;
 mod nfs;
 mod protocols;
@@ -57,6 +58,7 @@ pub fn release_data_from(dir: &Path) -> Result<ReleaseData, ReleaseDataError> {
 fn all() -> impl Iterator<Item = &'static BuiltIn> {
     [
         access::CHECKS,
+        config::CHECKS,
         health::CHECKS,
         nfs::CHECKS,
         protocols::CHECKS,

@@ -13,6 +13,12 @@ const UNITS: [&str; 3] = [
     "rpc-statd.service",
     "rpc-statd-notify.service",
 ];
+/// Every server runs what WEKA lists for each recent target.
+const OS: &str = "== /etc/os-release\nNAME=\"Rocky Linux\"\nVERSION=\"9.6 (Blue Onyx)\"\nID=\"rocky\"\n\
+    VERSION_ID=\"9.6\"\nPRETTY_NAME=\"Rocky Linux 9.6 (Blue Onyx)\"\n\
+    == /etc/redhat-release\nRocky Linux release 9.6 (Blue Onyx)\n\
+    == kernel\n5.14.0-570.17.1.el9_6.x86_64\n";
+const CMDLINE: &str = "BOOT_IMAGE=(hd0,gpt2)/vmlinuz-5.14.0-570.17.1.el9_6.x86_64 root=/dev/mapper/rl-root ro quiet\n";
 /// Below which each container has a directory.
 const DATA: &str = "/opt/weka/data";
 
@@ -31,6 +37,8 @@ impl Cluster {
             "host:units" => Some(Output::text(units(server))),
             "host:space" => Some(Output::text(space(server))),
             "host:data-dirs" => Some(Output::text(data_dirs(server))),
+            "host:os" => Some(Output::text(OS)),
+            "host:cmdline" => Some(Output::text(CMDLINE)),
             "host:local-ps" => Some(self.weka_on(&server.name, &["local", "ps", "-J"])),
             _ => None,
         }

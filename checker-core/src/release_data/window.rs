@@ -124,6 +124,12 @@ impl Window {
         }
     }
 
+    /// Whether every release lies in it.
+    #[must_use]
+    pub fn is_everything(&self) -> bool {
+        self.from.is_none() && self.end == End::Open
+    }
+
     /// The release at its end, if it has one.
     #[must_use]
     pub fn end(&self) -> Option<&Version> {

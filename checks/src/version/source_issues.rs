@@ -2,7 +2,7 @@ use checker_core::facts::Missing;
 use checker_core::facts::containers::Containers;
 use checker_core::facts::status::Status;
 use checker_core::facts::usage::Usage;
-use checker_core::release_data::{Issue, Met};
+use checker_core::release_data::{Issue, Met, Window};
 use checker_core::{Context, Judgement, check};
 
 use super::conditions::{Cluster, Concerns, hints};
@@ -12,7 +12,8 @@ check! {
     ///
     /// ## What it looks at
     /// The advisories in the release data whose window holds the running
-    /// release, and what they are bound to.
+    /// release, and what they are bound to. An advisory that is bound to no
+    /// release, and that the evidence can't decide, is mentioned without a warning.
     ///
     /// ## Why it matters
     /// The old release takes part in the upgrade until the last container has
@@ -62,6 +63,7 @@ fn judge(
         return Judgement::skipped(format!("no advisory is listed for {}", status.release));
     }
     let mut found = Vec::new();
+    let mut mentioned = 0;
     let mut lines = Vec::new();
     let mut undecided = Vec::new();
     for issue in &candidates {
@@ -72,7 +74,11 @@ fn judge(
         match cluster.concerns(issue) {
             Concerns::No => {}
             Concerns::Yes => {
-                found.push(issue.id.as_str());
+                if is_general(issue) {
+                    mentioned += 1;
+                } else {
+                    found.push(issue.id.as_str());
+                }
                 lines.push(format!("{name}: {}", issue.summary));
                 lines.extend(hints(issue).map(|hint| format!("{}: {hint}", issue.id)));
             }
@@ -86,6 +92,12 @@ fn judge(
         }
     }
     match (found.as_slice(), undecided.as_slice()) {
+        ([], []) if mentioned > 0 => Judgement::pass(format!(
+            "nothing is bound to {}; {} to look at",
+            status.release,
+            advisories(mentioned)
+        ))
+        .details(lines),
         ([], []) => Judgement::pass(format!(
             "{} listed for {}, none concerns this cluster",
             advisories(candidates.len()),
@@ -105,6 +117,16 @@ fn judge(
         )
         .details(lines),
     }
+}
+
+/// Bound to no release and not decided by the evidence: a warning would never
+/// go away, whatever the operator does.
+fn is_general(issue: &Issue) -> bool {
+    let everywhere = match &issue.met {
+        Met::In(windows) => windows.iter().any(Window::is_everything),
+        Met::Over(_) => false,
+    };
+    everywhere && issue.conditions.only_if.is_some()
 }
 
 fn advisories(n: usize) -> String {
@@ -169,13 +191,32 @@ mod tests {
 
     #[rstest]
     #[case::no_smb("[]", Outcome::Pass)]
-    #[case::smb(r#"{"type":"smbw","sambaHosts":["HostId<4>"]}"#, Outcome::Warn)]
+    #[case::smb(r#"{"type":"smbw","sambaHosts":["HostId<4>"]}"#, Outcome::Pass)]
     #[case::cut(r#"{"type":"smbw","samb"#, Outcome::Unknown)]
     fn bound_to_smb(#[case] smb: &str, #[case] outcome: Outcome) {
         let result = bare("4.4.26")
             .weka("weka:smb-cluster", smb)
             .judge_one(&SOURCE_ISSUES, "4.4.33");
         assert_eq!(result.outcome, outcome, "{result:?}");
+    }
+
+    /// No release of the product ends it, so it is said and does not warn.
+    #[test]
+    fn what_is_bound_to_no_release_is_mentioned() {
+        let result = bare("4.4.26")
+            .weka(
+                "weka:smb-cluster",
+                r#"{"type":"smbw","sambaHosts":["HostId<4>"]}"#,
+            )
+            .judge_one(&SOURCE_ISSUES, "4.4.33");
+        assert_eq!(
+            result.summary,
+            "nothing is bound to 4.4.26; 1 advisory to look at"
+        );
+        assert!(
+            result.details[0].starts_with("WEKAPP-424920 (N31): SMB-W shares"),
+            "{result:?}"
+        );
     }
 
     #[test]
