@@ -76,8 +76,6 @@ impl Route {
 pub struct NoRoute {
     /// In words.
     pub reason: String,
-    /// The newest targets that can be reached, the newest first.
-    pub reachable: Vec<Version>,
     /// What it was judged by.
     pub basis: Basis,
 }
@@ -107,7 +105,8 @@ pub fn find(data: &ReleaseData, from: &Version, to: &Version) -> Result<Route, N
         Err(refusal) => refusal,
     };
     if refusal != Refusal::NotNewer {
-        let between = search(data, from, |source| gate.takes(source).is_ok());
+        let listed = gates(data, &data.releases);
+        let between = search(data, &listed, from, |source| gate.takes(source).is_ok());
         if let Some(mut releases) = between {
             releases.push(to.clone());
             return Ok(route(data, releases, basis));
@@ -115,15 +114,31 @@ pub fn find(data: &ReleaseData, from: &Version, to: &Version) -> Result<Route, N
     }
     Err(NoRoute {
         reason: words(&refusal, from, &target),
-        reachable: reachable(data, from),
         basis,
     })
+}
+
+/// The way that there would be over releases that are no longer listed: where
+/// [`find`] has none, support may know how to go it.
+#[must_use]
+pub fn find_over_dropped(data: &ReleaseData, from: &Version, to: &Version) -> Option<Vec<Version>> {
+    let (target, _) = target(data, to);
+    let target = target?;
+    let gate = Gate::new(data, &target);
+    if from >= to {
+        return None;
+    }
+    let ever: Vec<Release> = data.ever_listed().cloned().collect();
+    let gates = gates(data, &ever);
+    let mut releases = search(data, &gates, from, |source| gate.takes(source).is_ok())?;
+    releases.push(to.clone());
+    Some(releases)
 }
 
 /// The targets that can be reached from a release, the newest first.
 #[must_use]
 pub fn reachable(data: &ReleaseData, from: &Version) -> Vec<Version> {
-    let gates = gates(data);
+    let gates = gates(data, &data.releases);
     let mut seen: BTreeSet<&Version> = BTreeSet::new();
     let mut open = vec![from];
     while let Some(source) = open.pop() {
@@ -287,7 +302,7 @@ fn find_unknown_line(
         return Ok(route(data, vec![from.clone(), to.clone()], basis));
     }
     if from < to
-        && let Some(mut releases) = search(data, from, takes)
+        && let Some(mut releases) = search(data, &gates(data, &data.releases), from, takes)
     {
         releases.push(to.clone());
         return Ok(route(data, releases, basis));
@@ -299,20 +314,16 @@ fn find_unknown_line(
             "{line} follows none of the lines that {from} can be brought to: an upgrade goes to the next line, or from an LTS to the next LTS"
         )
     };
-    Err(NoRoute {
-        reason,
-        reachable: reachable(data, from),
-        basis,
-    })
+    Err(NoRoute { reason, basis })
 }
 
-/// The shortest way over listed releases to one that `arrives`; without the target.
+/// The shortest way over these releases to one that `arrives`; without the target.
 fn search(
     data: &ReleaseData,
+    gates: &[Gate<'_>],
     from: &Version,
     arrives: impl Fn(&Source<'_>) -> bool,
 ) -> Option<Vec<Version>> {
-    let gates = gates(data);
     // Level by level. Each release remembers the best way to it; of two ways
     // of the same length the one whose first release is newer is better.
     let mut visited: BTreeSet<&Version> = BTreeSet::new();
@@ -322,7 +333,7 @@ fn search(
         for way in &level {
             let last = way.last().map_or(from, |gate| &gate.release.version);
             let source = Source::new(data, last);
-            for gate in &gates {
+            for gate in gates {
                 let version = &gate.release.version;
                 if visited.contains(version) || gate.takes(&source).is_err() {
                     continue;
@@ -399,8 +410,8 @@ struct Gate<'a> {
     released_no_later: Option<Date>,
 }
 
-fn gates(data: &ReleaseData) -> Vec<Gate<'_>> {
-    data.releases
+fn gates<'a>(data: &'a ReleaseData, releases: &'a [Release]) -> Vec<Gate<'a>> {
+    releases
         .iter()
         .map(|release| Gate::new(data, release))
         .collect()

@@ -32,25 +32,28 @@ impl Fact for ClientTarget {
     }
 }
 
+/// Unset is an empty line, or `None` from 6.0 on. Warnings may stand around
+/// the answer; a text without any answer in it is not "unset".
 fn read(text: &str) -> Result<ClientTarget, String> {
     let mut found = None;
+    let mut unset = text.trim_matches(['\0', ' ']).is_empty();
     for line in text.lines() {
-        let word = line.trim().trim_matches(['"', '\'', '\0']).trim();
+        let word = line.trim_matches(|c: char| c.is_whitespace() || "\"'\0".contains(c));
         if matches!(word.to_ascii_lowercase().as_str(), "" | "none" | "null") {
+            unset = true;
             continue;
         }
-        // Warnings may stand around the answer, which is one word; two
-        // answers are none.
+        let is_number = word
+            .trim_start_matches(['v', 'V'])
+            .starts_with(|c: char| c.is_ascii_digit());
         match (word.parse::<Version>(), &found) {
             (Ok(version), None) => found = Some(version),
             (Ok(_), Some(_)) => return Err("it names two releases".to_owned()),
-            (Err(_), _) if word.contains(' ') => {}
-            (Err(error), _) => return Err(error.to_string()),
+            (Err(error), _) if is_number => return Err(error.to_string()),
+            (Err(_), _) => {}
         }
     }
-    // A text in which there is no release, but words, is not "unset".
-    let words = text.lines().any(|line| line.trim().contains(' '));
-    if found.is_none() && words {
+    if found.is_none() && !unset {
         let sample: String = text.trim().chars().take(80).collect();
         return Err(format!("{sample:?} is no release"));
     }
@@ -67,6 +70,8 @@ mod tests {
     #[case::set("4.4.21.2\n", Some("4.4.21.2"))]
     #[case::quoted("\"4.4.21.2\"\n", Some("4.4.21.2"))]
     #[case::warning_before("WARNING: clock skew\n4.4.21.2\n", Some("4.4.21.2"))]
+    #[case::warnings_around("WARNING: clock skew\n4.4.21.2\n\ndone.\n\0", Some("4.4.21.2"))]
+    #[case::unset_between_warnings("WARNING: clock skew\n\n\ndone.\n\0", None)]
     #[case::nothing("", None)]
     #[case::empty_line("\n", None)]
     #[case::none_of_6_0("None\n", None)]

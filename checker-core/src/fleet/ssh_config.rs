@@ -130,8 +130,8 @@ fn without_values_it_refuses(text: &str) -> String {
             let name = words.next().unwrap_or_default().to_ascii_lowercase();
             let value = words.next().unwrap_or_default();
             let seconds = value.trim_matches(|c: char| c.is_whitespace() || "=\"".contains(c));
-            !UNUSED.contains(&name.as_str())
-                && !(name == "connecttimeout" && seconds.parse::<u32>().is_err())
+            let refused = name == "connecttimeout" && seconds.parse::<u32>().is_err();
+            !refused && !UNUSED.contains(&name.as_str())
         })
         .flat_map(|line| [line, "\n"])
         .collect()

@@ -48,12 +48,19 @@ fn judge(context: &Context<'_>, status: &Status) -> Judgement {
     match upgrade_path::find(context.data, from, context.to) {
         Ok(route) => supported(&route, context),
         Err(none) => {
-            let newest: Vec<String> = none
-                .reachable
+            let newest: Vec<String> = upgrade_path::reachable(context.data, from)
                 .iter()
                 .take(NAMED)
                 .map(ToString::to_string)
                 .collect();
+            let over_dropped = upgrade_path::find_over_dropped(context.data, from, context.to);
+            let over_dropped = over_dropped.map(|way| {
+                let way: Vec<String> = way.iter().map(ToString::to_string).collect();
+                format!(
+                    "over releases that are no longer listed the way would be {}; ask support",
+                    way.join(" → ")
+                )
+            });
             let remedy = if newest.is_empty() {
                 "No listed release can be reached from here. Wait for a release that takes it, or ask support."
                     .to_owned()
@@ -68,6 +75,7 @@ fn judge(context: &Context<'_>, status: &Status) -> Judgement {
                 format!("no supported path to {}: {}", context.to, none.reason),
                 remedy,
             )
+            .details(over_dropped)
             .details(basis_in_words(&none.basis))
         }
     }
@@ -219,6 +227,19 @@ mod tests {
         assert!(
             remedy.contains("the newest are 5.1.25, 5.1.24, 5.1.23.1"),
             "{remedy}"
+        );
+    }
+
+    /// 4.1 can no longer be selected, and nothing else leads from 4.0 to 4.2.
+    #[test]
+    fn a_way_over_dropped_releases_is_named() {
+        let result = judged("4.0.5.39", "4.4.33");
+        assert_eq!(result.outcome, Outcome::Fail);
+        assert_eq!(
+            result.details,
+            [
+                "over releases that are no longer listed the way would be 4.0.5.39 → 4.1.2.36 → 4.2.18.34 → 4.4.33; ask support"
+            ]
         );
     }
 
