@@ -9,10 +9,12 @@ use crate::lab::{Lab, Leftovers, Traces, links};
 use crate::{Test, listed};
 
 pub(crate) fn tests() -> Vec<Test> {
-    let of_the_stand_in = [Test::new(
-        "lab::the_stand_in_for_weka_plays_its_server_and_notes_its_calls",
-        the_stand_in_for_weka_plays_its_server_and_notes_its_calls,
-    )];
+    let of_the_stand_in = [
+        Test::new(
+            "lab::the_stand_in_for_weka_plays_its_server_and_notes_its_calls",
+            the_stand_in_for_weka_plays_its_server_and_notes_its_calls,
+        ),
+    ];
     let tests = listed!["lab":
         three_servers_are_ready_within_a_second,
         every_server_reaches_every_other_by_name_and_both_addresses,
