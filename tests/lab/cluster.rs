@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::{Lab, Server};
 
 /// The release that a lab's cluster runs.
-const RUNNING: &str = "4.4.21.2";
+pub(super) const RUNNING: &str = "4.4.21.2";
 
 /// One call of `weka`, as the stand-in writes it down.
 #[derive(Debug, Deserialize)]

@@ -14,6 +14,8 @@ use crate::source::ServerProbe;
 /// addresses to join and a SHA-256 digest of the secret, made on the server:
 /// `awk` picks them out and hands the secret to the hash tool through a pipe.
 ///
+/// A container called `upgrade` is what an upgrade left behind, and joins nothing.
+///
 /// It costs one `weka local ps` for the names, one `weka local resources` per
 /// container, two `awk` for all of them, and one hash tool per different
 /// secret. Digests and lists of addresses stand in the answer once, however
@@ -112,7 +114,7 @@ function finish(   i, j, swap, all) {
             opened = 1
             if (depth == 2) own = type = ""
         } else if (c == "}" || c == "]") {
-            if (mode == "names" && depth == 2 && own != "" && (type == "" || type == "weka")) {
+            if (mode == "names" && depth == 2 && own != "" && own != "upgrade" && (type == "" || type == "weka")) {
                 gsub(/\\"/, "\"", own)
                 print own
             }
@@ -371,7 +373,7 @@ esac"#,
 
     const PS: &str = r#"[{"type":"weka","name":"drives0","internalStatus":{"state":"READY","name":"no"},"uptime":1.5,"lastFailure":null},
         {"name":"my \"odd\" $(reboot) 'name'","isRunning":true,"type":"weka"},
-        {"name":"s3","type":"s3"}, {"name":"old"}]"#;
+        {"name":"s3","type":"s3"}, {"name":"upgrade","type":"weka"}, {"name":"old"}]"#;
 
     #[test]
     fn the_script_in_every_shell() {
