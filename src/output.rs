@@ -139,6 +139,6 @@ pub(crate) fn man() -> Result<Exit, Failure> {
 pub(crate) fn probe_script() -> Result<Exit, Failure> {
     let registry = settings::registry()?;
     let probes = checker_core::engine::probes(&registry).map_err(Failure::internal)?;
-    print(&checker_core::fleet::script_text(&probes))?;
+    print(&checker_core::fleet::probe_script(&probes))?;
     Ok(Exit::Green)
 }

@@ -16,6 +16,8 @@ sshd openssh-server
 ip iproute2
 sudo sudo
 busybox busybox
+bash bash
+pgrep procps
 unshare util-linux
 EOF
 [ -n "$missing" ] || exit 0

@@ -3,12 +3,20 @@
 //! `health/rebuild` lies in `health/rebuild.rs`; nothing here has input or output.
 
 mod access;
+mod client;
+
 mod config;
+#[cfg(test)]
+mod damaged;
+mod data;
 mod health;
 mod nfs;
 mod protocols;
+mod readiness;
+mod s3;
 mod server;
 mod size;
+mod smb;
 mod tasks;
 mod version;
 
@@ -58,11 +66,15 @@ pub fn release_data_from(dir: &Path) -> Result<ReleaseData, ReleaseDataError> {
 fn all() -> impl Iterator<Item = &'static BuiltIn> {
     [
         access::CHECKS,
+        client::CHECKS,
         config::CHECKS,
+        data::CHECKS,
         health::CHECKS,
         nfs::CHECKS,
         protocols::CHECKS,
+        s3::CHECKS,
         server::CHECKS,
+        smb::CHECKS,
         tasks::CHECKS,
         version::CHECKS,
     ]

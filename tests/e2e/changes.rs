@@ -10,39 +10,24 @@ use crate::lab::Lab;
 /// One change and what it must lead to.
 struct Case {
     name: &'static str,
-    check: &'static str,
-    target: &'static str,
-    outcome: &'static str,
+    /// Check, target, outcome.
+    result: (&'static str, &'static str, &'static str),
     change: fn(&Lab, &mut Cluster),
 }
 
 const fn case(
     name: &'static str,
-    (check, target, outcome): (&'static str, &'static str, &'static str),
+    result: (&'static str, &'static str, &'static str),
     change: fn(&Lab, &mut Cluster),
 ) -> Case {
     Case {
         name,
-        check,
-        target,
-        outcome,
+        result,
         change,
     }
 }
 
 const CASES: &[Case] = &[
-    case(
-        "a_stopped_agent_is_red",
-        ("access/agent", "weka-02", "fail"),
-        |_, c| {
-            set_unit(
-                c,
-                "weka-02",
-                "weka-agent.service",
-                Unit::new("loaded", "inactive", "dead", "enabled"),
-            );
-        },
-    ),
     case(
         "an_active_rpc_statd_is_red",
         ("nfs/rpc-statd", "weka-02", "fail"),
@@ -118,8 +103,8 @@ const CASES: &[Case] = &[
         },
     ),
     case(
-        "legacy_nfs_is_red",
-        ("nfs/legacy", "cluster", "fail"),
+        "nfs_that_may_be_legacy_is_yellow",
+        ("nfs/legacy", "cluster", "warn"),
         |_, c| {
             c.serve_nfs(&[1]);
             for group in &mut c.nfs.groups {
@@ -302,6 +287,8 @@ pub(crate) fn tests() -> Vec<Test> {
         .map(|case| Test::new(format!("changes::{}", case.name), || prove(case)));
     table
         .chain(crate::listed!["changes":
+            a_stopped_agent_is_red_and_its_containers_are_unknown,
+            legacy_nfs_is_red_on_the_release_that_has_it,
             an_older_target_is_red,
             a_target_that_is_not_in_the_release_data_is_yellow,
             a_user_who_is_not_logged_in_is_red_and_the_servers_are_still_not_green,
@@ -312,12 +299,13 @@ pub(crate) fn tests() -> Vec<Test> {
 fn prove(case: &Case) {
     let lab = Lab::new("change", 3);
     let checked = check(&lab, case.change);
-    checked.expect(case.check, case.target, case.outcome);
-    match case.outcome {
+    let (check, target, outcome) = case.result;
+    checked.expect(check, target, outcome);
+    match outcome {
         "pass" => checked.expect_only(&[]),
-        _ => checked.expect_only(&[(case.check, case.target, case.outcome)]),
+        _ => checked.expect_only(&[case.result]),
     }
-    checked.expect_verdict(match case.outcome {
+    checked.expect_verdict(match outcome {
         "pass" => "green",
         "warn" => "yellow",
         _ => "red",
@@ -333,10 +321,38 @@ fn set_unit(cluster: &mut Cluster, server: &str, name: &str, unit: Unit) {
     backend(cluster, server).units.insert(name.to_owned(), unit);
 }
 
+fn a_stopped_agent_is_red_and_its_containers_are_unknown() {
+    let lab = Lab::new("agent", 3);
+    let checked = check(&lab, |_, c| {
+        let stopped = Unit::new("loaded", "inactive", "dead", "enabled");
+        set_unit(c, "weka-02", "weka-agent.service", stopped);
+    });
+    checked.expect_only(&[
+        ("access/agent", "weka-02", "fail"),
+        // A leftover container named `upgrade` could be there.
+        ("health/upgrade-running", "cluster", "unknown"),
+    ]);
+    checked.expect_verdict("red");
+}
+
+fn legacy_nfs_is_red_on_the_release_that_has_it() {
+    let lab = Lab::new("legacy", 3);
+    let mut cluster = Lab::healthy_on("4.2.18.34", lab.servers());
+    cluster.serve_nfs(&[1]);
+    for group in &mut cluster.nfs.groups {
+        group.allow_manage_gids = false;
+    }
+    lab.set_cluster(&cluster, &[]);
+    let run = lab.checker(&standard_arguments());
+    let report = run.json();
+    let checked = crate::check::Checked { run, report };
+    checked.expect("nfs/legacy", "cluster", "fail");
+    checked.expect_verdict("red");
+}
+
 fn an_older_target_is_red() {
     let lab = Lab::new("older", 1);
-    let cluster = lab.healthy();
-    lab.set_cluster(&cluster, &[]);
+    lab.set_cluster(&lab.healthy(), &[]);
     let arguments = standard_arguments().into_iter().map(|a| {
         if a == crate::check::TARGET {
             "4.4.20"

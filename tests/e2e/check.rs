@@ -121,7 +121,17 @@ impl Checked {
         let mut expected = expected.to_vec();
         found.sort_unstable();
         expected.sort_unstable();
-        assert_eq!(found, expected, "{:#}", self.report["results"]);
+        assert_eq!(found, expected, "{}", self.not_green());
+    }
+
+    /// Whatever is not green, for the message of a failed test.
+    fn not_green(&self) -> String {
+        let lines = self.results().iter().filter_map(|r| {
+            let outcome = text(&r["outcome"]);
+            let line = format!("{} {outcome} {}: {}", r["check"], r["target"], r["summary"]);
+            (outcome != "pass" && outcome != "skipped").then_some(line)
+        });
+        lines.collect::<Vec<_>>().join("\n")
     }
 
     /// What the report says of a server.
@@ -201,11 +211,7 @@ impl Checked {
             "red" => 2,
             _ => 3,
         };
-        assert_eq!(
-            self.report["verdict"], verdict,
-            "{:#}",
-            self.report["results"]
-        );
+        assert_eq!(self.report["verdict"], verdict, "{}", self.not_green());
         assert_eq!(self.run.status, Some(status), "{}", self.run.stderr);
     }
 }

@@ -9,13 +9,7 @@ use crate::lab::{Lab, Leftovers, Traces, links};
 use crate::{Test, listed};
 
 pub(crate) fn tests() -> Vec<Test> {
-    let of_the_stand_in = [
-        Test::new(
-            "lab::the_stand_in_for_weka_plays_its_server_and_notes_its_calls",
-            the_stand_in_for_weka_plays_its_server_and_notes_its_calls,
-        ),
-    ];
-    let tests = listed!["lab":
+    listed!["lab":
         three_servers_are_ready_within_a_second,
         every_server_reaches_every_other_by_name_and_both_addresses,
         a_server_has_its_own_name_files_and_processes,
@@ -24,6 +18,7 @@ pub(crate) fn tests() -> Vec<Test> {
         units_are_shown_as_systemctl_shows_them,
         space_is_what_was_set,
         a_clock_goes_wrong_by_what_was_set,
+        the_stand_in_for_weka_plays_its_server_and_notes_its_calls,
         a_stopped_sshd_refuses,
         a_server_that_is_off_is_not_found,
         a_black_hole_swallows_connections,
@@ -37,8 +32,7 @@ pub(crate) fn tests() -> Vec<Test> {
         nothing_is_left_of_a_lab_whose_test_panicked,
         nothing_is_left_of_a_lab_whose_set_up_failed,
         nothing_is_left_of_a_lab_whose_owner_was_killed,
-    ];
-    tests.into_iter().chain(of_the_stand_in).collect()
+    ]
 }
 
 /// A command line for `ssh` that never asks.

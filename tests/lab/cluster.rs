@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::{Lab, Server};
 
 /// The release that a lab's cluster runs.
-pub(crate) const RUNNING: &str = "4.4.21.2";
+pub(super) const RUNNING: &str = "4.4.21.2";
 
 /// One call of `weka`, as the stand-in writes it down.
 #[derive(Debug, Deserialize)]
@@ -30,12 +30,12 @@ impl Lab {
     /// A healthy cluster that all servers are the backends of. Its model calls
     /// them `weka-01`, `weka-02`, … whatever their host names are.
     pub(crate) fn healthy(&self) -> Cluster {
-        Self::healthy_of(&self.servers)
+        Self::healthy_on(RUNNING, &self.servers)
     }
 
-    /// A healthy cluster of these servers.
-    pub(crate) fn healthy_of(servers: &[Server]) -> Cluster {
-        let release = RUNNING.parse().expect("a release");
+    /// A healthy cluster of this release on these servers.
+    pub(crate) fn healthy_on(release: &str, servers: &[Server]) -> Cluster {
+        let release = release.parse().expect("a release");
         let mut cluster = Cluster::healthy(&release, servers.len(), 0);
         for (model, server) in cluster.servers.iter_mut().zip(servers) {
             model.hostname = server.hostname().to_owned();
@@ -52,7 +52,7 @@ impl Lab {
     /// `systemctl` show the units that it has in it.
     #[track_caller]
     pub(crate) fn set_cluster(&self, cluster: &Cluster, behaviours: &[Behaviour]) {
-        for server in &self.servers {
+        for server in self.servers.iter().filter(|s| s.is_on()) {
             let here = [server.ipv4(), server.ipv6()];
             let model = cluster
                 .servers

@@ -165,6 +165,9 @@ echo "pid $$"; while read -r _; do :; done"#,
                 ("weka/data/drives0", 0o755),
                 ("weka/data/compute0", 0o755),
                 ("weka/data/frontend0", 0o755),
+                ("weka/data/drives0/tls", 0o755),
+                ("weka/dist", 0o755),
+                ("weka/dist/release", 0o755),
             ] {
                 let path = server.join(directory);
                 fs::create_dir(&path).map_err(io(path.display().to_string()))?;
@@ -206,6 +209,19 @@ echo "pid $$"; while read -r _; do :; done"#,
                     "one file of a container\n",
                     0o644,
                 ),
+                // Public, made for this and nothing else; its key is gone.
+                (
+                    "weka/data/drives0/tls/certificate.pem",
+                    include_str!("certificate.pem"),
+                    0o644,
+                ),
+                (
+                    &format!("weka/dist/release/{}.spec", cluster::RUNNING),
+                    "{}\n",
+                    0o644,
+                ),
+                // What some tests let it run instead.
+                ("weka/dist/release/4.2.18.34.spec", "{}\n", 0o644),
             ];
             for (path, text, mode) in files {
                 put(&server.join(path), text, *mode)?;

@@ -274,6 +274,11 @@ impl Server {
         }
     }
 
+    /// Whether it has not been powered off.
+    pub(super) fn is_on(&self) -> bool {
+        self.process.lock().expect("no panic holds it").is_some()
+    }
+
     /// Ends the server: its address is no longer there.
     pub(crate) fn power_off(&self) {
         // Its network outlives its processes by a moment, in which it would refuse.

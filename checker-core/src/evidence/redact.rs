@@ -11,6 +11,11 @@ use crate::server::{Reach, ReachError};
 /// What stands in the place of a secret.
 const MARK: &str = "[redacted]";
 
+/// How many bytes stay of an output that was cut at its size limit. No fact is
+/// read from it; this is enough to see what came, and the rest would only cost
+/// time here and room in the bundle.
+const KEPT_OF_A_CUT_OUTPUT: usize = 64 * 1024;
+
 /// Takes secrets out of evidence.
 ///
 /// It knows join secrets, tokens, passwords and keys in JSON and in text,
@@ -117,7 +122,12 @@ impl Redactor {
 
     /// Makes evidence of what came in: the only way to a [`Record`].
     #[must_use]
-    pub fn seal(&self, raw: RawRecord) -> Record {
+    pub fn seal(&self, mut raw: RawRecord) -> Record {
+        if raw.truncated {
+            for output in [&mut raw.stdout, &mut raw.stderr] {
+                output.truncate(KEPT_OF_A_CUT_OUTPUT);
+            }
+        }
         Record {
             key: raw.key,
             command: self.text(&raw.command),
@@ -197,6 +207,19 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+
+    #[rstest]
+    #[case::whole(false, KEPT_OF_A_CUT_OUTPUT + 1)]
+    #[case::cut(true, KEPT_OF_A_CUT_OUTPUT)]
+    fn only_the_beginning_of_a_cut_output_is_kept(#[case] cut: bool, #[case] kept: usize) {
+        let why = NotRun::Deadline;
+        let record = Redactor::new().seal(RawRecord {
+            stdout: vec![b'x'; KEPT_OF_A_CUT_OUTPUT + 1],
+            truncated: cut,
+            ..RawRecord::not_run("weka:alerts", "weka alerts -J", jiff::Timestamp::now(), why)
+        });
+        assert_eq!((record.stdout().len(), record.truncated()), (kept, cut));
+    }
 
     #[rstest]
     #[case::join_secrets(

@@ -6,21 +6,34 @@
 
 mod json;
 mod missing;
+#[cfg(test)]
+mod probe_tests;
 mod shape;
 mod table;
 mod view;
 
 pub mod accepted_versions;
 pub mod alerts;
+pub mod blacklist;
 pub mod boot_arguments;
 pub mod catalog;
 pub mod client_target;
 pub mod clock;
 pub mod containers;
 pub mod data_dirs;
+pub mod disks_config;
+pub mod download;
+pub mod drives;
+pub mod filesystems;
+pub mod fsck;
+pub mod iommu;
 pub mod local_containers;
+pub mod local_resources;
 pub mod login;
 pub mod nfs;
+pub mod nfs_config;
+pub mod nfs_connections;
+pub mod nfs_options;
 pub mod object_stores;
 pub mod organizations;
 pub mod os;
@@ -29,15 +42,27 @@ pub mod processes;
 pub mod reach;
 pub mod rebuild;
 pub mod s3;
+pub mod s3_buckets;
+pub mod s3_etcd;
+pub mod s3_status;
 pub mod servers;
+pub mod service_hosts;
 pub mod smb;
+pub mod smb_status;
+pub mod snap_layers;
 pub mod snapshots;
 pub mod space;
+pub mod spec_file;
+pub mod stats;
 pub mod status;
 pub mod tasks;
+pub mod tls;
+pub mod traces;
+pub mod tsmb;
 pub mod units;
 pub mod upgrade_events;
 pub mod usage;
+pub mod wekafs_mounts;
 pub mod whoami;
 
 pub use json::{JsonError, find_json};
@@ -51,7 +76,12 @@ use std::any::Any;
 
 use serde::Serialize;
 
-use crate::source::{ClusterCommand, ServerProbe};
+use crate::source::{ClusterCommand, DependentCommand, ServerProbe};
+
+/// The beginning of a text that came in the place of an answer, for an error.
+fn short(text: &str) -> String {
+    text.chars().take(80).collect()
+}
 
 /// Whether a fact is there once, or once per server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -70,6 +100,9 @@ pub trait Fact: Any + Send + Sync + Serialize + Sized {
     const SCOPE: FactScope;
     /// The cluster's commands that it is read from.
     const COMMANDS: &'static [&'static ClusterCommand] = &[];
+    /// The commands that it is read from whose arguments stand in the answers
+    /// to others. Those others are asked too, without being named here.
+    const DEPENDENTS: &'static [&'static DependentCommand] = &[];
     /// The server probes that it is read from.
     const PROBES: &'static [&'static ServerProbe] = &[];
 
@@ -111,6 +144,8 @@ pub struct FactSpec {
     pub scope: FactScope,
     /// The cluster's commands that it is read from.
     pub commands: &'static [&'static ClusterCommand],
+    /// The commands that it is read from whose arguments stand in the answers to others.
+    pub dependents: &'static [&'static DependentCommand],
     /// The server probes that it is read from.
     pub probes: &'static [&'static ServerProbe],
     /// Reads it.
@@ -125,6 +160,7 @@ impl FactSpec {
             name: F::NAME,
             scope: F::SCOPE,
             commands: F::COMMANDS,
+            dependents: F::DEPENDENTS,
             probes: F::PROBES,
             read: |view| F::read(view).map(|fact| Box::new(fact) as Box<dyn AnyFact>),
         }
@@ -133,7 +169,9 @@ impl FactSpec {
     /// The keys of the evidence that it is read from.
     pub fn evidence(&self) -> impl Iterator<Item = &'static str> {
         let commands = self.commands.iter().map(|c| c.key);
-        commands.chain(self.probes.iter().map(|p| p.key))
+        commands
+            .chain(self.dependents.iter().map(|d| d.key))
+            .chain(self.probes.iter().map(|p| p.key))
     }
 }
 

@@ -243,7 +243,9 @@ impl LiveSource {
         if let Some(why) = by_system {
             tracing::debug!(server = target.address, why, "by the system's ssh");
             // The configuration may have an address in what we did not read.
-            let known = settings.host_name.is_none() && settings.called != target.address;
+            let known = self.config.is_understood()
+                && settings.host_name.is_none()
+                && settings.called != target.address;
             return Way::System(Call {
                 called: settings.called.clone(),
                 address: known.then(|| target.address.clone()),

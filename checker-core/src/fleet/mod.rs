@@ -28,15 +28,18 @@ pub use auth::IdentityError;
 pub use known_hosts::HostKeyPolicy;
 pub use live::{LiveError, LiveOptions, LiveSource};
 
-/// The script that every server is sent for these probes, for reviewers and
-/// benchmarks. In a run its marker is a random one.
-#[must_use]
-pub fn script_text(probes: &[&'static crate::source::ServerProbe]) -> String {
-    script::build("checker-probe", probes.iter().map(|probe| probe.script))
-}
-
-use self::talk::Talk;
+use self::talk::{Section, Talk};
 use crate::server::{ReachError, Step};
+use crate::source::ServerProbe;
+
+/// The very text that a server gets for these probes, but for the random
+/// marker of its frames: for whoever wants to read it, or to measure it with
+/// `ssh HOST sh -s <script`.
+#[must_use]
+pub fn probe_script(probes: &[&'static ServerProbe]) -> String {
+    let sections = probes.iter().map(|probe| Section::from(*probe)).collect();
+    String::from_utf8_lossy(Talk::new(sections).unsent()).into_owned()
+}
 
 fn failed(step: Step, detail: String) -> ReachError {
     ReachError { step, detail }
