@@ -230,12 +230,22 @@ mod tests {
         r#"{"join_secret": "s3cr3t", "x": 1}"#,
         r#"{"join_secret": "[redacted]", "x": 1}"#
     )]
-    #[case::brackets_in_the_secret(r#"{"join_secret":["s3[c{r3t","s3]cr}3t"],"a":1}"#,
-        r#"{"join_secret":["[redacted]","[redacted]"],"a":1}"#)]
-    #[case::an_object(r#"{"password":{"value":"s3cr3t","salt":"s3{lt"},"a":"b"}"#,
-        r#"{"password":{"value":"[redacted]","salt":"[redacted]"},"a":"b"}"#)]
-    #[case::cut_in_an_object(r#"{"password":{"value":"s3cr"#, r#"{"password":{"value":"[redacted]"#)]
-    #[case::a_number(r#"{"auth_token": 12345678, "a": 1}"#, r#"{"auth_token": "[redacted]", "a": 1}"#)]
+    #[case::brackets_in_the_secret(
+        r#"{"join_secret":["s3[c{r3t","s3]cr}3t"],"a":1}"#,
+        r#"{"join_secret":["[redacted]","[redacted]"],"a":1}"#
+    )]
+    #[case::an_object(
+        r#"{"password":{"value":"s3cr3t","salt":"s3{lt"},"a":"b"}"#,
+        r#"{"password":{"value":"[redacted]","salt":"[redacted]"},"a":"b"}"#
+    )]
+    #[case::cut_in_an_object(
+        r#"{"password":{"value":"s3cr"#,
+        r#"{"password":{"value":"[redacted]"#
+    )]
+    #[case::a_number(
+        r#"{"auth_token": 12345678, "a": 1}"#,
+        r#"{"auth_token": "[redacted]", "a": 1}"#
+    )]
     #[case::no_join_secret(r#"{"join_secret":[]}"#, r#"{"join_secret":[]}"#)]
     #[case::null(r#"{"join_secret":null}"#, r#"{"join_secret":null}"#)]
     #[case::empty_text(r#"{"token":""}"#, r#"{"token":""}"#)]
