@@ -153,14 +153,9 @@ pub(crate) fn release_data(dir: Option<&Path>) -> Result<ReleaseData, Failure> {
             .context("the built-in release data")
             .map_err(Failure::internal);
     };
-    let path = dir.join("releases.toml");
-    let read = || -> anyhow::Result<ReleaseData> {
-        let text = std::fs::read_to_string(&path)
-            .with_context(|| format!("reading the release data {}", path.display()))?;
-        ReleaseData::from_toml(&text)
-            .with_context(|| format!("the release data {}", path.display()))
-    };
-    read().map_err(Failure::usage)
+    checker_checks::release_data_from(dir)
+        .context("the release data")
+        .map_err(Failure::usage)
 }
 
 /// Every check that there is.

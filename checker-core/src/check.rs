@@ -4,6 +4,7 @@ use crate::contract::{CheckInfo, Judgement};
 use crate::facts::{FactSpec, FactTable, Missing};
 use crate::release_data::ReleaseData;
 use crate::server::Server;
+use crate::upgrade_path::{Hop, Route};
 use crate::version::Version;
 
 /// From the running release to the target.
@@ -35,6 +36,32 @@ pub struct Context<'a> {
     pub now: jiff::Timestamp,
     /// The release data in use.
     pub data: &'a ReleaseData,
+    /// The way from the running release to the target; `None` when there is
+    /// none, or the running release is not known.
+    pub route: Option<&'a Route>,
+}
+
+impl<'a> Context<'a> {
+    /// The hops to judge: those of the route; without one, the step from the
+    /// running release to the target. Empty when the running release is not known.
+    #[must_use]
+    pub fn hops(&self) -> Vec<Hop<'a>> {
+        match (self.route, self.from) {
+            (Some(route), _) => route.hops().collect(),
+            (None, Some(from)) => vec![Hop { from, to: self.to }],
+            (None, None) => Vec::new(),
+        }
+    }
+
+    /// The releases that the cluster will run, in order, the target last.
+    /// Known even when the running release is not.
+    #[must_use]
+    pub fn releases_ahead(&self) -> Vec<&'a Version> {
+        match self.route {
+            Some(route) => route.hops().map(|hop| hop.to).collect(),
+            None => vec![self.to],
+        }
+    }
 }
 
 /// One check, built in or from a plugin: the same to the engine.

@@ -25,6 +25,7 @@ pub mod server;
 pub mod source;
 #[cfg(feature = "testkit")]
 pub mod testkit;
+pub mod upgrade_path;
 mod version;
 
 pub use check::{Applies, Check, Context, UpgradePath};

@@ -12,7 +12,7 @@ use crate::engine::{Selection, judge_only};
 use crate::evidence::{End, RawRecord, Redactor, ServerEvidence, Store};
 use crate::facts::{Fact, View, status::Status};
 use crate::registry::Registry;
-use crate::release_data::{Release, ReleaseData};
+use crate::release_data::ReleaseData;
 use crate::report::CheckResult;
 use crate::server::{Reach, ReachError, Role, Server, Step, Transport};
 use crate::version::Version;
@@ -38,13 +38,11 @@ impl Evidence {
         Self {
             store: Store::default(),
             now: "2026-07-20T02:00:00Z".parse().expect("a time"),
-            data: ReleaseData {
-                version: "test".to_owned(),
-                date: jiff::civil::date(2026, 7, 15),
-                releases: vec![Release {
-                    version: "4.4.33".parse().expect("a release"),
-                }],
-            },
+            data: ReleaseData::minimal(
+                "test",
+                jiff::civil::date(2026, 7, 15),
+                ["4.4.33".parse().expect("a release")],
+            ),
         }
     }
 

@@ -20,15 +20,21 @@ mod smb;
 mod tasks;
 mod version;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use checker_core::Registry;
 use checker_core::macro_support::BuiltIn;
 use checker_core::registry::RegistryError;
-use checker_core::release_data::{ReleaseData, ReleaseDataError};
+use checker_core::release_data::{OwnFiles, ReleaseData, ReleaseDataError};
 
 /// The release data that is compiled in.
-const RELEASES: &str = include_str!("../data/releases.toml");
+const RELEASE_DATA: OwnFiles<'static> = OwnFiles {
+    releases: include_str!("../data/releases.toml"),
+    os: include_str!("../data/os.toml"),
+    issues: include_str!("../data/known-issues.toml"),
+    rules: include_str!("../data/rules.toml"),
+};
 
 /// Registers every built-in check.
 ///
@@ -46,7 +52,15 @@ pub fn register(registry: &mut Registry) -> Result<(), RegistryError> {
 /// # Errors
 /// When it can't be read; a test sees to it that it can.
 pub fn release_data() -> Result<ReleaseData, ReleaseDataError> {
-    ReleaseData::from_toml(RELEASES)
+    ReleaseData::from_own(RELEASE_DATA)
+}
+
+/// The release data that is compiled in, with the parts replaced that `dir` holds.
+///
+/// # Errors
+/// As [`ReleaseData::with_dir`].
+pub fn release_data_from(dir: &Path) -> Result<ReleaseData, ReleaseDataError> {
+    release_data()?.with_dir(dir)
 }
 
 fn all() -> impl Iterator<Item = &'static BuiltIn> {

@@ -16,6 +16,12 @@ const UNITS: [&str; 3] = [
 ];
 /// Stands for the digest of the join secret that all containers have.
 const JOIN_SECRET: &str = "5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed";
+/// Every server runs what WEKA lists for each recent target.
+const OS: &str = "== /etc/os-release\nNAME=\"Rocky Linux\"\nVERSION=\"9.6 (Blue Onyx)\"\nID=\"rocky\"\n\
+    VERSION_ID=\"9.6\"\nPRETTY_NAME=\"Rocky Linux 9.6 (Blue Onyx)\"\n\
+    == /etc/redhat-release\nRocky Linux release 9.6 (Blue Onyx)\n\
+    == kernel\n5.14.0-570.17.1.el9_6.x86_64\n";
+const CMDLINE: &str = "BOOT_IMAGE=(hd0,gpt2)/vmlinuz-5.14.0-570.17.1.el9_6.x86_64 root=/dev/mapper/rl-root ro quiet\n";
 /// Below which each container has a directory.
 const DATA: &str = "/opt/weka/data";
 
@@ -44,6 +50,8 @@ impl Cluster {
             "host:spec-files" => Some(Output::text(spec_files(self, server))),
             "host:tls" => Some(Output::text(certificates(self, server))),
             "host:local-resources" => Some(self.local_resources(server)),
+            "host:os" => Some(Output::text(OS)),
+            "host:cmdline" => Some(Output::text(CMDLINE)),
             "host:local-ps" => Some(self.weka_on(&server.name, &["local", "ps", "-J"])),
             _ => None,
         }

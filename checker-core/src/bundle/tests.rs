@@ -21,7 +21,7 @@ use crate::evidence::{End, NotRun, RawRecord, Store};
 use crate::facts::status::Status;
 use crate::facts::{Fact, FactScope, Missing, View, reach::Reached};
 use crate::registry::Registry;
-use crate::release_data::{Release, ReleaseData};
+use crate::release_data::ReleaseData;
 use crate::report::Report;
 use crate::server::{Reach, ReachError, Role, Server, Step, Transport};
 use crate::source::{ClusterCommand, ServerAnswer, ServerProbe, Source, SourceKind};
@@ -290,13 +290,11 @@ fn judged(source: Arc<dyn Source>, selection: &Selection, newer: bool) -> Run {
         registry.register(Arc::new(&NEW)).expect("a good id");
     }
     let target = "4.4.33".parse().expect("a release");
-    let data = ReleaseData {
-        version: "test".to_owned(),
-        date: jiff::civil::date(2026, 7, 15),
-        releases: vec![Release {
-            version: "4.4.33".parse().expect("a release"),
-        }],
-    };
+    let data = ReleaseData::minimal(
+        "test",
+        jiff::civil::date(2026, 7, 15),
+        ["4.4.33".parse().expect("a release")],
+    );
     let request = Request {
         target,
         selection: selection.clone(),

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use jiff::Timestamp;
 use rayon::prelude::*;
 
 use super::plan::Plan;
@@ -12,26 +11,16 @@ use crate::contract::{Judgement, Outcome, Scope};
 use crate::event::{Event, Observers};
 use crate::evidence::{ServerEvidence, Store};
 use crate::facts::{FactScope, FactSpec, FactTable, Missing, Reading, View, Why};
-use crate::release_data::ReleaseData;
 use crate::report::CheckResult;
-use crate::version::Version;
 
 pub(super) fn judge(
     plan: &Plan,
     store: &Store,
     path: Option<&UpgradePath>,
-    target: &Version,
-    now: Timestamp,
-    data: &ReleaseData,
+    context: &Context<'_>,
     observers: &Observers,
 ) -> Vec<CheckResult> {
     let facts = read_facts(&plan.facts, store);
-    let context = Context {
-        from: path.map(|path| &path.from),
-        to: target,
-        now,
-        data,
-    };
     let slots: Vec<_> = plan
         .checks
         .iter()
@@ -40,7 +29,7 @@ pub(super) fn judge(
     let results: Vec<CheckResult> = slots
         .par_iter()
         .map(|(check, (scope, server))| {
-            judge_one(check.as_ref(), *scope, *server, path, &facts, &context)
+            judge_one(check.as_ref(), *scope, *server, path, &facts, context)
         })
         .collect();
     for result in &results {

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::check::UpgradePath;
+use crate::check::{Context, UpgradePath};
 use crate::deadline::Deadline;
 use crate::event::{Event, Observers};
 use crate::evidence::{Redactor, Store};
@@ -24,6 +24,7 @@ use crate::registry::{Registry, RegistryError};
 use crate::release_data::ReleaseData;
 use crate::report::{ClusterInfo, Counts, Report, RunInfo, SCHEMA, ServerInfo, ToolInfo, Verdict};
 use crate::source::Source;
+use crate::upgrade_path::{self, Route};
 use crate::version::Version;
 
 use plan::Plan;
@@ -170,15 +171,15 @@ pub fn run(
         from: status.release.clone(),
         to: request.target.clone(),
     });
-    let results = judge::judge(
-        &plan,
-        &store,
-        path.as_ref(),
-        &request.target,
-        started_at,
-        request.data,
-        observers,
-    );
+    let route = route(request.data, path.as_ref());
+    let context = Context {
+        from: path.as_ref().map(|path| &path.from),
+        to: &request.target,
+        now: started_at,
+        data: request.data,
+        route: route.as_ref(),
+    };
+    let results = judge::judge(&plan, &store, path.as_ref(), &context, observers);
 
     let elapsed = begun.elapsed();
     observers.emit(&Event::RunFinished { elapsed });
@@ -203,7 +204,7 @@ pub fn run(
             guid: Some(status.guid),
             version: Some(status.release),
         }),
-        path: path.map_or_else(Vec::new, |path| vec![path.from, path.to]),
+        path: route.map_or_else(Vec::new, |route| route.releases),
         target_version: request.target,
         verdict: Verdict::of(&results),
         counts: Counts::of(&results),
@@ -243,8 +244,21 @@ pub(crate) fn judge_only(
     data: &ReleaseData,
 ) -> Result<Vec<crate::report::CheckResult>, EngineError> {
     let plan = Plan::new(registry, selection)?;
+    let route = route(data, path);
+    let context = Context {
+        from: path.map(|path| &path.from),
+        to: target,
+        now,
+        data,
+        route: route.as_ref(),
+    };
     let nobody = Observers::new();
-    Ok(judge::judge(&plan, store, path, target, now, data, &nobody))
+    Ok(judge::judge(&plan, store, path, &context, &nobody))
+}
+
+/// The way to the target, if the running release is known and there is one.
+fn route(data: &ReleaseData, path: Option<&UpgradePath>) -> Option<Route> {
+    path.and_then(|path| upgrade_path::find(data, &path.from, &path.to).ok())
 }
 
 fn server_info(evidence: &crate::evidence::ServerEvidence) -> ServerInfo {

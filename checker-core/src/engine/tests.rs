@@ -16,7 +16,6 @@ use crate::evidence::{End, RawRecord};
 use crate::facts::reach::Reached;
 use crate::facts::servers::Servers;
 use crate::facts::{Fact, FactScope, Missing};
-use crate::release_data::Release;
 use crate::server::{Reach, ReachError, Role, Server, Step, Transport};
 use crate::source::{
     Call, ClusterCommand, DependentCommand, ServerAnswer, ServerProbe, SourceKind,
@@ -350,13 +349,11 @@ fn try_run(
                 run: Duration::from_secs(3),
                 parallel: 8,
             },
-            data: &ReleaseData {
-                version: "test".to_owned(),
-                date: jiff::civil::date(2026, 7, 15),
-                releases: vec![Release {
-                    version: Version::new(4, 4, 33, 0),
-                }],
-            },
+            data: &ReleaseData::minimal(
+                "test",
+                jiff::civil::date(2026, 7, 15),
+                [Version::new(4, 4, 33, 0)],
+            ),
             tool_version: "0.0.0",
             argv: vec!["checker".to_owned(), "--token=s3cr3t".to_owned()],
             host: "here".to_owned(),

@@ -30,7 +30,7 @@ pub struct Report {
     /// The release to upgrade to.
     pub target_version: Version,
     /// The releases from the running one to the target, hop by hop; empty
-    /// when the running one is not known.
+    /// when the running one is not known, or no path leads to the target.
     pub path: Vec<Version>,
     /// May the cluster be upgraded?
     pub verdict: Verdict,

@@ -12,6 +12,10 @@ mod stats_retention;
 mod tls_key;
 mod traces;
 
+mod capacity_override;
+mod obsolete_overrides;
+mod overrides;
+
 use checker_core::macro_support::BuiltIn;
 
 pub(crate) static CHECKS: &[&BuiltIn] = &[
@@ -26,4 +30,7 @@ pub(crate) static CHECKS: &[&BuiltIn] = &[
     &stats_retention::STATS_RETENTION,
     &tls_key::TLS_KEY,
     &traces::TRACES,
+    &capacity_override::CAPACITY_OVERRIDE,
+    &obsolete_overrides::OBSOLETE_OVERRIDES,
+    &overrides::OVERRIDES,
 ];
