@@ -7,13 +7,21 @@
 mod json;
 mod missing;
 mod shape;
+#[cfg(test)]
+mod shells;
 mod table;
 mod view;
 
+pub mod boot;
+pub mod build;
 pub mod catalog;
 pub mod clock;
 pub mod containers;
+pub mod cpu;
 pub mod data_dirs;
+pub mod local_containers;
+pub mod memory;
+pub mod mounts;
 pub mod nfs;
 pub mod reach;
 pub mod s3;
