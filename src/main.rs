@@ -1,2 +1,70 @@
-//! placeholder
-fn main() {}
+//! The command line of `checker`: arguments → core → exit code.
+
+mod args;
+mod config;
+mod exit;
+mod explain;
+mod interrupt;
+mod list;
+mod log;
+mod main_job;
+mod output;
+mod progress;
+mod replay;
+mod settings;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use args::{Cli, Command};
+use exit::Exit;
+
+fn main() -> ExitCode {
+    // A panic that the engine catches costs one check; its text belongs into
+    // the log, not between the lines of the report.
+    std::panic::set_hook(Box::new(|panic| {
+        tracing::error!("a fault of the tool: {panic}");
+    }));
+    let exit = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
+        let text = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied())
+            .unwrap_or("no text");
+        output::complain(&format!(
+            "a fault of the tool, please report it together with weka_upgrade_checker.log: {text}"
+        ));
+        Exit::Internal
+    });
+    exit.into()
+}
+
+fn run() -> Exit {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A closed pipe behind `--help` is nobody's fault.
+            let _ = error.print();
+            return match error.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Green,
+                _ => Exit::Usage,
+            };
+        }
+    };
+    let outcome = match cli.command {
+        None => main_job::run(cli.check),
+        Some(Command::List(arguments)) => list::run(&arguments),
+        Some(Command::Explain(arguments)) => explain::run(&arguments),
+        Some(Command::Replay(arguments)) => replay::run(arguments),
+        Some(Command::Completions { shell }) => output::completions(shell),
+        Some(Command::Man) => output::man(),
+        Some(Command::ProbeScript) => output::probe_script(),
+    };
+    outcome.unwrap_or_else(|failure| {
+        output::complain(&format!("{:#}", failure.error));
+        failure.exit
+    })
+}

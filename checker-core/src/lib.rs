@@ -10,12 +10,14 @@
 //! The engine knows no single check and no single rule: checks register
 //! through [`Registry`], built in or from outside.
 
+pub mod bundle;
 pub mod check;
 pub mod deadline;
 pub mod engine;
 pub mod event;
 pub mod evidence;
 pub mod facts;
+pub mod fleet;
 pub mod registry;
 pub mod release_data;
 pub mod report;

@@ -129,15 +129,28 @@ impl Evidence {
 
     /// A server whose probes ended in any way; see [`Evidence::record`].
     #[must_use]
-    pub fn server_answered(mut self, name: &str, role: Role, records: Vec<RawRecord>) -> Self {
+    pub fn server_answered(self, name: &str, role: Role, records: Vec<RawRecord>) -> Self {
+        let reach = Reach {
+            transport: Some(Transport::Ssh),
+            error: None,
+            ms: 42,
+        };
+        self.server_reached(name, role, reach, records)
+    }
+
+    /// A server that was reached in any way, and then answered or not.
+    #[must_use]
+    pub fn server_reached(
+        mut self,
+        name: &str,
+        role: Role,
+        reach: Reach,
+        records: Vec<RawRecord>,
+    ) -> Self {
         let redactor = Redactor::new();
         self.store.insert_server(ServerEvidence {
             server: self.server_named(name, role),
-            reach: Reach {
-                transport: Some(Transport::Ssh),
-                error: None,
-                ms: 42,
-            },
+            reach,
             records: records
                 .into_iter()
                 .map(|raw| (raw.key.clone(), redactor.seal(raw)))

@@ -2,12 +2,14 @@
 //!
 //! `health/rebuild` lies in `health/rebuild.rs`; nothing here has input or output.
 
+mod access;
 mod health;
 mod nfs;
 mod protocols;
 mod server;
 mod size;
 mod tasks;
+mod version;
 
 use std::sync::Arc;
 
@@ -40,11 +42,13 @@ pub fn release_data() -> Result<ReleaseData, ReleaseDataError> {
 
 fn all() -> impl Iterator<Item = &'static BuiltIn> {
     [
+        access::CHECKS,
         health::CHECKS,
         nfs::CHECKS,
         protocols::CHECKS,
         server::CHECKS,
         tasks::CHECKS,
+        version::CHECKS,
     ]
     .into_iter()
     .flatten()

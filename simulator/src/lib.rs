@@ -1,1 +1,26 @@
-//! placeholder
+//! A WEKA cluster in memory that can be checked and broken.
+//!
+//! Three layers, each growing one file per subject:
+//!
+//! ```text
+//! model/     what there is: servers, containers, drives, tasks, alerts, …
+//! cli/       how a release's `weka` prints it: one dialect for all, decided by the release
+//! probe/     how a server's own commands (`df`, `du`, `systemctl`) print it
+//! ```
+//!
+//! [`Simulator`] is the source of evidence on top of it, [`Scenario`] names
+//! the clusters that are worth looking at, [`StandinState`] is what the
+
+mod cli;
+pub mod model;
+mod output;
+mod probe;
+mod scenario;
+mod simulator;
+mod standin;
+
+pub use model::Cluster;
+pub use output::Output;
+pub use scenario::{Scenario, ScenarioError, scenarios};
+pub use simulator::Simulator;
+pub use standin::{Behaviour, Reply, StandinError, StandinState, write_state};

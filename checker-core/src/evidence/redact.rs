@@ -245,6 +245,16 @@ mod tests {
             prop_assert!(!kept.contains("HUNTER"), "{}", kept);
         }
 
+        /// A replay seals evidence again that is sealed already.
+        #[test]
+        fn a_second_time_changes_nothing(
+            text in "(\"?[a-z_]{0,3}(password|secret|token|api_key)\"?[ :=]{1,3}|--password |https?://|@|bearer |AKIA[0-9A-Z]{16}|\\\\?\"|[\\[\\]{},;]|eyJ[a-z]{9}\\.[a-z]{9}|-----(BEGIN|END) PRIVATE KEY-----|[a-z0-9]{1,9}|[ \n]){0,14}",
+        ) {
+            let redactor = Redactor::new();
+            let once = redactor.text(&text);
+            prop_assert_eq!(redactor.text(&once), once);
+        }
+
         #[test]
         fn any_bytes_are_taken(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = Redactor::new().bytes(&bytes);

@@ -19,6 +19,7 @@ pub const SCHEMA: u32 = 1;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
     /// The version of this shape: 1.
+    #[schemars(extend("const" = SCHEMA))]
     pub schema: u32,
     /// The tool that made it.
     pub tool: ToolInfo,
@@ -49,7 +50,7 @@ pub struct ToolInfo {
     /// Its version.
     pub version: String,
     /// The day up to which its release data is complete.
-    #[schemars(with = "String")]
+    #[schemars(with = "String", extend("format" = "date"))]
     pub data_date: jiff::civil::Date,
 }
 
@@ -59,10 +60,10 @@ pub struct RunInfo {
     /// A random id.
     pub id: String,
     /// When it began.
-    #[schemars(with = "String")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub started_at: Timestamp,
     /// When everything was judged.
-    #[schemars(with = "String")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub finished_at: Timestamp,
     /// Where the evidence came from.
     pub source: SourceKind,

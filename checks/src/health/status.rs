@@ -29,25 +29,33 @@ check! {
     }
 }
 
+/// The rule is strict on purpose: WEKA's own operator would start an upgrade
+/// while the status is REDISTRIBUTING (G5), but the guide asks for a cluster
+/// that is OK, and this state ends by itself.
 fn judge(_: &Context<'_>, status: &Status) -> Judgement {
-    let remedy =
-        "Look at `weka status` and `weka alerts`; wait until the status is OK and IO is STARTED.";
-    if status.io_status != "STARTED" {
+    let word = status.status.trim();
+    let io = status.io_status.trim();
+    if !io.eq_ignore_ascii_case("STARTED") {
         return Judgement::fail(
-            format!(
-                "IO is {}, not STARTED (status {})",
-                status.io_status, status.status
-            ),
-            remedy,
+            format!("IO is {io}, not STARTED (status {word})"),
+            "`weka status` and `weka alerts` say why IO does not run; `weka cluster start-io` starts it where it was stopped on purpose. Call support otherwise.",
         );
     }
-    if status.status != "OK" {
-        return Judgement::fail(
-            format!("the cluster's status is {}, not OK", status.status),
-            remedy,
-        );
+    if word.eq_ignore_ascii_case("OK") {
+        return Judgement::pass("status OK, IO STARTED");
     }
-    Judgement::pass("status OK, IO STARTED")
+    let remedy = match word.to_ascii_uppercase().as_str() {
+        "REDISTRIBUTING" => {
+            "Data is being moved while all of it is protected: wait until `weka status` says OK; `weka status rebuild` shows how far it is."
+        }
+        "REBUILDING" => {
+            "Wait until the rebuild is done: `weka status rebuild` shows how far it is; `weka cluster drive` and `weka cluster container` show what failed."
+        }
+        _ => {
+            "`weka status` and `weka alerts` say what is wrong; wait until the status is OK. Call support if it does not become so."
+        }
+    };
+    Judgement::fail(format!("the cluster's status is {word}, not OK"), remedy)
 }
 
 #[cfg(test)]
@@ -71,11 +79,45 @@ mod tests {
     #[case::io_stopped("OK", "STOPPED", Outcome::Fail)]
     #[case::io_starting("OK", "STARTING", Outcome::Fail)]
     #[case::redistributing("REDISTRIBUTING", "STARTED", Outcome::Fail)]
+    #[case::rebuilding("REBUILDING", "STARTED", Outcome::Fail)]
     #[case::degraded("DEGRADED", "STARTED", Outcome::Fail)]
+    #[case::empty("", "STARTED", Outcome::Fail)]
+    #[case::lower_case("ok", "started", Outcome::Pass)]
     #[case::a_word_nobody_knows("FROBNICATING", "STARTED", Outcome::Fail)]
     fn judges(#[case] status: &str, #[case] io: &str, #[case] outcome: Outcome) {
         let result = evidence(status, io).judge_one(&STATUS, "4.4.33");
         assert_eq!(result.outcome, outcome, "{result:?}");
+        assert_eq!(result.remedy.is_some(), outcome == Outcome::Fail);
+    }
+
+    /// A cluster that moves data is told to wait, not to look for damage.
+    #[test]
+    fn the_remedy_fits_the_state() {
+        let remedy = |status| {
+            evidence(status, "STARTED")
+                .judge_one(&STATUS, "4.4.33")
+                .remedy
+        };
+        let redistributing = remedy("REDISTRIBUTING").unwrap_or_default();
+        assert!(
+            redistributing.contains("all of it is protected"),
+            "{redistributing}"
+        );
+        assert_ne!(remedy("DEGRADED"), remedy("REBUILDING"));
+    }
+
+    #[rstest]
+    #[case::not_logged_in(End::Exited(41), "")]
+    #[case::half(End::Exited(0), r#"{"name":"a","status":"OK","io_status":"STAR"#)]
+    #[case::empty(End::Exited(0), "")]
+    #[case::no_io_status(
+        End::Exited(0),
+        r#"{"name":"a","guid":"b","release":"4.4.21.2","upgrade_info":{},"status":"OK"}"#
+    )]
+    fn what_can_not_be_read_is_unknown(#[case] end: End, #[case] answer: &str) {
+        let evidence = Evidence::new().weka_ended("weka:status", end, answer, "error");
+        let result = evidence.judge_one(&STATUS, "4.4.33");
+        assert_eq!(result.outcome, Outcome::Unknown);
     }
 
     #[test]

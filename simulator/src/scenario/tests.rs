@@ -1,0 +1,280 @@
+use std::collections::BTreeSet;
+
+use rstest::rstest;
+use serde_json::Value;
+
+use super::*;
+use crate::model::Reachability;
+
+fn json(cluster: &Cluster, line: &str) -> Value {
+    let words: Vec<&str> = line.split(' ').collect();
+    let output = cluster.weka(&words);
+    assert_eq!(output.status, 0, "{line}: {output:?}");
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+fn built(text: &str) -> Cluster {
+    Scenario::parse(text).expect(text).cluster()
+}
+
+#[test]
+fn names_are_unique_and_described() {
+    let mut names = BTreeSet::new();
+    for (name, description) in scenarios() {
+        assert!(names.insert(name), "{name} stands there twice");
+        assert!(
+            !description.is_empty() && !description.contains('\n'),
+            "{name}"
+        );
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
+        assert!(name.chars().all(plain), "{name}");
+    }
+}
+
+/// Each makes a cluster unlike the healthy one, twice the same, on every release.
+#[test]
+fn every_scenario_makes_a_difference() {
+    for item in items().filter(|i| i.name != "healthy") {
+        let once = built(item.name);
+        assert_eq!(once, built(item.name), "{}", item.name);
+        assert_ne!(once, clusters::healthy(), "{}", item.name);
+        if matches!(item.makes, Makes::Fault(_)) {
+            for base in ["release-3.11", "release-5.1", "release-6.0"] {
+                built(&format!("{base},{}", item.name));
+            }
+        }
+    }
+}
+
+#[test]
+fn situations_name_faults_that_exist() {
+    let busy = built("busy");
+    let kinds: Vec<_> = busy.tasks.iter().map(|t| t.kind.as_str()).collect();
+    let expected = [
+        "STOW_UPLOAD",
+        "STOW_DOWNLOAD_SNAPSHOT",
+        "OBS_DETACH",
+        "QUOTA_COLORING",
+    ];
+    assert_eq!(kinds, expected);
+    let warnings = built("warnings");
+    assert_eq!((warnings.tasks.len(), warnings.alerts.len()), (1, 1));
+    assert!(warnings.servers.iter().any(|s| s.clock_offset_ms == 10_000));
+    assert_eq!(
+        warnings.servers[1].unit("rpc-statd.service").file_state,
+        "enabled"
+    );
+    let demo = built("demo");
+    assert_eq!((demo.tasks.len(), demo.alerts.len()), (3, 2));
+    assert_eq!(demo.s3.as_ref().map(|s| s.containers.len()), Some(3));
+    let degraded = built("degraded");
+    let status = json(&degraded, "status -J");
+    assert_eq!(status["status"], "REBUILDING");
+    assert_eq!(
+        status["drives"],
+        serde_json::json!({"active": 35, "total": 36})
+    );
+    assert_eq!(status["rebuild"]["progressPercent"], 3);
+    assert_eq!(
+        json(&degraded, "alerts -J").as_array().map(Vec::len),
+        Some(2)
+    );
+}
+
+#[test]
+fn faults_are_applied_one_after_the_other() {
+    let cluster = built("healthy, nfs-statd-active ,rebuild-started,release-5.1");
+    assert_eq!(cluster.release.to_string(), "5.1.25");
+    assert_eq!(cluster.status, "REBUILDING");
+    assert_eq!(
+        cluster.servers[1].unit("rpc-statd.service").active,
+        "active"
+    );
+}
+
+#[rstest]
+#[case("nfs-statd", Some("nfs-statd-active"))]
+#[case("helthy", Some("healthy"))]
+#[case("rebuild-runing", Some("rebuild-running"))]
+#[case("zzzzzz", None)]
+fn the_nearest_name_is_shown(#[case] name: &str, #[case] nearest: Option<&'static str>) {
+    let error = Scenario::parse(&format!("healthy,{name}")).expect_err("unknown");
+    let expected = ScenarioError::Unknown {
+        name: name.to_owned(),
+        nearest,
+    };
+    assert_eq!(error, expected);
+}
+
+#[rstest]
+#[case("")]
+#[case(" , ")]
+fn nothing_is_no_scenario(#[case] text: &str) {
+    assert_eq!(
+        Scenario::parse(text).expect_err("nothing"),
+        ScenarioError::Empty
+    );
+}
+
+#[test]
+fn two_clusters_exclude_each_other() {
+    let error = Scenario::parse("release-5.1,release-6.0").expect_err("two");
+    assert_eq!(
+        error.to_string(),
+        "\"release-5.1\" and \"release-6.0\" are both clusters to begin with: name one of them"
+    );
+}
+
+#[test]
+fn a_rebuild_that_has_just_begun_shows_only_in_the_protection() {
+    let rebuild = json(&built("rebuild-started"), "status rebuild -J");
+    assert_eq!(rebuild["progressPercent"], 0);
+    assert_eq!(rebuild["protectionState"][1]["MiB"], 90_000);
+    let tiny = json(&built("rebuild-tiny"), "status rebuild -J");
+    assert_eq!(tiny["protectionState"][1]["percent"], 0);
+    assert_eq!(tiny["protectionState"][1]["MiB"], 1);
+    assert_eq!(
+        json(&built("unavailable-data"), "status -J")["rebuild"]["unavailableMiB"],
+        512
+    );
+}
+
+#[test]
+fn a_backend_that_is_down_shows_everywhere() {
+    let cluster = built("backend-down");
+    let status = json(&cluster, "status -J");
+    let count = |active, total| serde_json::json!({"active": active, "total": total});
+    assert_eq!(status["containers"]["backends"], count(15, 18));
+    assert_eq!(status["drives"], count(30, 36));
+    assert_eq!(status["io_nodes"], count(80, 96));
+    assert_eq!(status["servers"]["backends"]["active"], 5);
+    assert_eq!(
+        json(&cluster, "cluster servers list -J")[5]["status"],
+        "DOWN"
+    );
+}
+
+#[test]
+fn protocols_meet_on_a_server_in_different_containers() {
+    let cluster = built("mixed-protocols");
+    let roles = |n: usize| json(&cluster, "cluster servers list -J")[n]["roles"].clone();
+    assert_eq!(roles(4), serde_json::json!(["BACKEND", "NFS", "S3"]));
+    assert_eq!(roles(5), serde_json::json!(["BACKEND", "NFS", "SMB"]));
+    let nfs = json(&cluster, "nfs interface-group -J")[0]["ports"][0]["host_id"].clone();
+    let s3 = json(&cluster, "s3 cluster -J")["s3_hosts"].clone();
+    assert!(!s3.as_array().expect("a list").contains(&nfs));
+    let ids: BTreeSet<u64> = cluster.containers().iter().map(|(_, c)| c.id).collect();
+    assert_eq!(
+        ids.len(),
+        cluster.containers().len(),
+        "an id stands there twice"
+    );
+}
+
+#[test]
+fn a_single_container_has_every_role() {
+    let cluster = built("single-container");
+    let roles: BTreeSet<&str> = cluster.servers[1].containers[0]
+        .processes()
+        .map(|p| p.role)
+        .collect();
+    assert_eq!(
+        roles,
+        BTreeSet::from(["MANAGEMENT", "DRIVES", "COMPUTE", "FRONTEND"])
+    );
+}
+
+#[test]
+fn space_runs_out_for_one_rule_alone() {
+    // H1: 4 GB in /opt/weka. H2: 1.5 times the largest data directory.
+    let room = |cluster: &Cluster, n: usize| {
+        let server = &cluster.servers[n];
+        let free = |path: &str| server.mount_of(path).map_or(0, |m| m.total - m.used);
+        let largest = server.data_dirs.values().max().copied().unwrap_or(0);
+        (
+            free("/opt/weka") < 4_000_000,
+            free("/opt/weka/data/x") * 2 < largest * 3,
+        )
+    };
+    assert_eq!(room(&built("healthy"), 2), (false, false));
+    assert_eq!(room(&built("opt-weka-full"), 2), (true, false));
+    assert_eq!(room(&built("data-dir-too-large"), 2), (false, true));
+}
+
+#[test]
+fn without_its_agent_a_server_answers_no_local_command() {
+    let cluster = built("agent-stopped");
+    let output = cluster.weka_on("weka-02", &["local", "ps", "-J"]);
+    assert_eq!((output.status, output.stdout.len()), (1, 0));
+    assert_eq!(cluster.weka_on("weka-01", &["local", "ps", "-J"]).status, 0);
+}
+
+#[test]
+fn two_servers_of_one_name_keep_their_addresses() {
+    let cluster = built("same-hostname");
+    let rows = json(&cluster, "cluster servers list -J");
+    assert_eq!(
+        (&rows[1]["name"], &rows[2]["name"]),
+        (&rows[1]["name"], &rows[1]["name"])
+    );
+    assert_ne!(rows[1]["primary_ip_address"], rows[2]["primary_ip_address"]);
+}
+
+#[test]
+fn what_is_out_of_reach_says_how() {
+    let cluster = built("unreachable-server");
+    let steps: Vec<_> = cluster
+        .servers
+        .iter()
+        .filter_map(|s| match &s.reach {
+            Reachability::Fails { step, .. } => Some(step.to_string()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(steps, ["connection refused", "connect timeout"]);
+}
+
+#[rstest]
+#[case("protocol-servers", &["BACKEND", "NFS"])]
+#[case("protocol-server-mixed", &["BACKEND", "NFS", "S3"])]
+fn a_protocol_server_is_a_backend_without_drives(#[case] name: &str, #[case] roles: &[&str]) {
+    let cluster = built(name);
+    let row = json(&cluster, "cluster servers list -J")[6].clone();
+    assert_eq!(
+        (&row["name"], &row["drives"]),
+        (&serde_json::json!("weka-07"), &serde_json::json!(0))
+    );
+    assert_eq!(row["roles"], serde_json::json!(roles));
+    let ids: BTreeSet<u64> = cluster.containers().iter().map(|(_, c)| c.id).collect();
+    assert_eq!(
+        ids.len(),
+        cluster.containers().len(),
+        "an id stands there twice"
+    );
+    assert!(cluster.servers.is_sorted_by_key(|s| !s.is_backend()));
+}
+
+#[test]
+fn busybox_prints_less() {
+    let cluster = built("busybox");
+    let text = |key| {
+        let output = cluster.probe("weka-02", key).expect("a probe");
+        String::from_utf8(output.stdout).expect("text")
+    };
+    assert_eq!(text("host:clock"), "1784512800.N\n");
+    assert!(text("host:data-dirs").starts_with("used\n48120\t/opt/weka/data/agent/\n"));
+    assert_eq!(cluster.probe("weka-02", "host:unheard-of"), None);
+    assert_eq!(cluster.probe("weka-99", "host:clock"), None);
+}
+
+#[test]
+fn a_cluster_moves_in_time_with_its_history() {
+    let mut cluster = built("upgrade-event-unfinished,alert-stop,snapshot-upload");
+    let hours = jiff::SignedDuration::from_hours(1000);
+    let (event, alert) = (cluster.events[0].time, cluster.alerts[0].start);
+    let now = cluster.now + hours;
+    cluster.move_to(now);
+    assert_eq!(cluster.now, now);
+    assert_eq!(cluster.events[0].time, event + hours);
+    assert_eq!(cluster.alerts[0].start, alert + hours);
+}

@@ -1,0 +1,57 @@
+//! `checker explain ID`: what a check looks at, why it matters, how to mend it.
+
+use std::fmt::Write;
+
+use checker_core::report::printable;
+use checker_core::{CheckInfo, Level};
+
+use crate::args::ExplainArgs;
+use crate::exit::{Exit, Failure};
+use crate::{output, settings};
+
+pub(crate) fn run(arguments: &ExplainArgs) -> Result<Exit, Failure> {
+    let registry = settings::registry()?;
+    let check = registry.get(&arguments.id).map_err(Failure::usage)?;
+    output::print(&text(check.info()))?;
+    Ok(Exit::Green)
+}
+
+fn text(info: &CheckInfo) -> String {
+    let scope: Vec<&str> = info.scope.iter().map(|s| s.as_str()).collect();
+    let levels: Vec<&str> = info
+        .levels
+        .iter()
+        .map(|level| match level {
+            Level::Warn => "yellow (warn)",
+            Level::Fail => "red (fail)",
+        })
+        .collect();
+    let mut text = format!("{}: {}\n\n", info.id, info.title);
+    let mut row = |name: &str, value: &str| {
+        // Writing to a String never fails.
+        let _ = writeln!(text, "  {name:<8} {value}");
+    };
+    row("Scope", &scope.join(", "));
+    row("When", &info.when);
+    row("Gives", if levels.is_empty() { "green only".to_owned() } else { levels.join(", ") }.as_str());
+    for source in &info.sources {
+        row("Source", source);
+    }
+    if let Some(plugin) = &info.plugin {
+        row("Plugin", plugin);
+    }
+    for line in info.explanation.lines() {
+        text.push('\n');
+        match line.strip_prefix("## ") {
+            Some(heading) => text.push_str(&heading.to_uppercase()),
+            None if line.is_empty() => {}
+            None => {
+                text.push_str("  ");
+                text.push_str(&printable(line));
+            }
+        }
+    }
+    text.insert(text.find("\n  Scope").unwrap_or(0), '\n');
+    text.push('\n');
+    text.replace("\n\n\n", "\n\n")
+}
