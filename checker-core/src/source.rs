@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::deadline::Deadline;
 use crate::evidence::RawRecord;
+use crate::facts::View;
 use crate::server::{Reach, Server};
 
 /// One of the cluster's commands, with the older names of the same.
@@ -20,6 +21,47 @@ pub struct ClusterCommand {
     pub timeout: Duration,
     /// Whether it needs a logged-in CLI user.
     pub needs_login: bool,
+}
+
+/// A command whose arguments stand in the answers to others: one per bucket,
+/// one with the ids of some processes. It is asked as soon as those others
+/// were answered, and not at all where they say that there is nothing to ask.
+#[derive(Debug)]
+pub struct DependentCommand {
+    /// Stable name of its evidence, `weka:…`.
+    pub key: &'static str,
+    /// The commands that must have been answered, or given up, before.
+    pub after: &'static [&'static ClusterCommand],
+    /// What to ask, from the answers to `after`. It is called once, must
+    /// return the same for the same evidence, and returns nothing where what
+    /// it needs is missing: the fact that is read from the answers says so.
+    pub calls: fn(&View<'_>) -> Vec<Call>,
+    /// How long one try of one call may take.
+    pub timeout: Duration,
+}
+
+/// One call of a [`DependentCommand`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// What tells it from the other calls of the same command: the name of a
+    /// bucket. `None` where there is only one.
+    pub part: Option<String>,
+    /// The words behind `weka`, the newest spelling first; tried as those of a
+    /// [`ClusterCommand`]. They need no quoting. Words that a server gave must
+    /// not be taken for options: who makes the call sees to that.
+    pub variants: Vec<Vec<String>>,
+}
+
+impl DependentCommand {
+    /// The key that the answer to one call is kept under: the command's own,
+    /// with the part behind a slash (`weka:s3-lifecycle/bucket-a`).
+    #[must_use]
+    pub fn key_of(&self, part: Option<&str>) -> String {
+        match part {
+            Some(part) => format!("{}/{part}", self.key),
+            None => self.key.to_owned(),
+        }
+    }
 }
 
 /// One piece of the script that runs on every server.
@@ -70,6 +112,9 @@ pub trait Source: Send + Sync + 'static {
     fn now(&self) -> Timestamp;
 
     /// Runs `weka` with these arguments and says what came of it.
+    ///
+    /// `arguments` is one line in which a word with unusual characters is
+    /// quoted as for a POSIX shell; `shell_words::split` gives the words back.
     fn cluster(&self, key: &str, arguments: &str, deadline: &Deadline) -> RawRecord;
 
     /// Runs these probes on one server, in one session.

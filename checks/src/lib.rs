@@ -3,6 +3,10 @@
 //! `health/rebuild` lies in `health/rebuild.rs`; nothing here has input or output.
 
 mod access;
+mod config;
+#[cfg(test)]
+mod damaged;
+mod data;
 mod health;
 mod nfs;
 mod protocols;
@@ -43,6 +47,8 @@ pub fn release_data() -> Result<ReleaseData, ReleaseDataError> {
 fn all() -> impl Iterator<Item = &'static BuiltIn> {
     [
         access::CHECKS,
+        config::CHECKS,
+        data::CHECKS,
         health::CHECKS,
         nfs::CHECKS,
         protocols::CHECKS,

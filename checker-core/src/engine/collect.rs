@@ -14,9 +14,9 @@ use super::{EngineError, Limits, Selection};
 use crate::deadline::Deadline;
 use crate::event::{Event, Observers};
 use crate::evidence::{End, NotRun, RawRecord, Record, Redactor, ServerEvidence, Store};
-use crate::facts::{says_unknown, servers::roster, status::STATUS};
+use crate::facts::{View, says_unknown, servers::roster, status::STATUS};
 use crate::server::{Reach, ReachError, Role, Server, Step};
-use crate::source::{ClusterCommand, ServerAnswer, ServerProbe, Source};
+use crate::source::{ClusterCommand, DependentCommand, ServerAnswer, ServerProbe, Source};
 
 /// How many of the cluster's commands run at once: each is a process that
 /// asks the cluster's leader, which has an upgrade to look forward to.
@@ -31,6 +31,42 @@ enum Message {
     CommandDone(usize, Vec<Record>),
     ServerStarted(usize),
     ServerDone(usize, Reach, Vec<Record>),
+}
+
+/// One thing to ask of the cluster, whether it was known from the start or
+/// stands in an earlier answer.
+struct Ask {
+    key: String,
+    /// Never empty.
+    variants: Vec<String>,
+    timeout: Duration,
+}
+
+impl Ask {
+    fn of(command: &ClusterCommand) -> Self {
+        Self {
+            key: command.key.to_owned(),
+            variants: command.variants.iter().map(|v| (*v).to_owned()).collect(),
+            timeout: command.timeout,
+        }
+    }
+
+    /// What a dependent command has to ask, now that what it waited for is there.
+    fn dependent(command: &DependentCommand, store: &Store) -> Vec<Self> {
+        // A fault inside costs this command: nothing is asked, and the fact
+        // that would be read from the answers is missing.
+        let calls = catch_unwind(AssertUnwindSafe(|| (command.calls)(&View::cluster(store))));
+        calls
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|call| !call.variants.is_empty())
+            .map(|call| Self {
+                key: command.key_of(call.part.as_deref()),
+                variants: call.variants.iter().map(shell_words::join).collect(),
+                timeout: command.timeout,
+            })
+            .collect()
+    }
 }
 
 /// What is under way, and when it is given up.
@@ -87,11 +123,13 @@ pub(super) fn collect(
         store.insert_cluster(record);
     }
 
-    let mut commands = Pending::new(1..plan.commands.len());
+    let mut asks: Vec<Arc<Ask>> = plan.commands.iter().map(|c| Arc::new(Ask::of(c))).collect();
+    let mut waiting: Vec<&'static DependentCommand> = plan.dependents.clone();
+    let mut commands = Pending::new(1..asks.len());
     if let Some(why) = refusal {
         for command in &plan.commands[1..] {
             if command.needs_login || !matches!(why, NotRun::NotLoggedIn) {
-                store.insert_cluster(collector.not_run(command, why.clone()));
+                store.insert_cluster(collector.not_run(&Ask::of(command), why.clone()));
             }
         }
         commands
@@ -99,9 +137,9 @@ pub(super) fn collect(
             .retain(|n, _| !plan.commands[*n].needs_login && matches!(why, NotRun::NotLoggedIn));
     }
     // In the plan's order: what the list of servers is made of goes first.
-    for n in 1..plan.commands.len() {
+    for (n, ask) in asks.iter().enumerate().skip(1) {
         if commands.give_up.contains_key(&n) {
-            collector.start_command(&commands_pool, n);
+            collector.start_command(&commands_pool, n, ask);
         }
     }
 
@@ -126,6 +164,21 @@ pub(super) fn collect(
             }
             servers = Some(found);
         }
+        // What stands in earlier answers is asked once those are there or failed.
+        let open = |command: &&'static ClusterCommand| {
+            let n = plan.commands.iter().position(|c| c.key == command.key);
+            n.is_some_and(|n| commands.give_up.contains_key(&n))
+        };
+        let (later, now_due): (Vec<_>, Vec<_>) = waiting
+            .into_iter()
+            .partition(|dependent| dependent.after.iter().any(open));
+        waiting = later;
+        for ask in now_due.iter().flat_map(|d| Ask::dependent(d, &store)) {
+            let n = asks.len();
+            asks.push(Arc::new(ask));
+            commands.give_up.insert(n, None);
+            collector.start_command(&commands_pool, n, &asks[n]);
+        }
         let found = servers.as_deref().unwrap_or_default();
         if commands.give_up.is_empty() && servers.is_some() && fleet.give_up.is_empty() {
             break;
@@ -142,13 +195,13 @@ pub(super) fn collect(
             .min(Duration::from_millis(200));
         match inbox.recv_timeout(wait) {
             Ok(Message::CommandStarted(n)) => {
-                let limit = plan.commands[n].timeout * plan.commands[n].variants.len() as u32;
+                let limit = asks[n].timeout * asks[n].variants.len() as u32;
                 if let Some(at) = commands.give_up.get_mut(&n) {
                     *at = Some(Instant::now() + limit.min(deadline.remaining()) + GRACE);
                 }
                 observers.emit(&Event::CommandStarted {
-                    key: plan.commands[n].key,
-                    command: plan.commands[n].variants[0],
+                    key: &asks[n].key,
+                    command: &asks[n].variants[0],
                 });
             }
             Ok(Message::CommandDone(n, records)) => {
@@ -184,7 +237,7 @@ pub(super) fn collect(
         };
         for n in give_up(&commands) {
             commands.give_up.remove(&n);
-            let record = collector.given_up(plan.commands[n]);
+            let record = collector.given_up(&asks[n]);
             observers.emit(&Event::CommandFinished { record: &record });
             store.insert_cluster(record);
         }
@@ -272,13 +325,14 @@ impl Collector<'_> {
             key: STATUS.key,
             command: STATUS.variants[0],
         });
-        self.start_command(pool, 0);
+        let status = Arc::new(Ask::of(&STATUS));
+        self.start_command(pool, 0, &status);
         let give_up = Instant::now() + STATUS.timeout.min(self.deadline.remaining()) + GRACE;
         let records = loop {
             match inbox.recv_timeout(Duration::from_millis(200)) {
                 Ok(Message::CommandDone(0, records)) => break records,
                 _ if Instant::now() >= give_up || self.deadline.interrupted() => {
-                    break vec![self.given_up(&STATUS)];
+                    break vec![self.given_up(&status)];
                 }
                 _ => {}
             }
@@ -290,23 +344,23 @@ impl Collector<'_> {
     }
 
     /// Runs one command, in its newest spelling that the CLI knows.
-    fn start_command(&self, pool: &ThreadPool, n: usize) {
+    fn start_command(&self, pool: &ThreadPool, n: usize, ask: &Arc<Ask>) {
         let source = Arc::clone(self.source);
-        let command: &'static ClusterCommand = self.plan.commands[n];
+        let ask = Arc::clone(ask);
         let (sender, deadline) = (self.sender.clone(), self.deadline.clone());
         pool.spawn(move || {
             // Nobody listens any more once the run has given up: then the answer is lost.
             let _ = sender.send(Message::CommandStarted(n));
             let redactor = Redactor::new();
             let mut records = Vec::new();
-            for arguments in command.variants {
-                let deadline = deadline.sooner(command.timeout);
+            for arguments in &ask.variants {
+                let deadline = deadline.sooner(ask.timeout);
                 let raw = catch_unwind(AssertUnwindSafe(|| {
-                    source.cluster(command.key, arguments, &deadline)
+                    source.cluster(&ask.key, arguments, &deadline)
                 }))
                 .unwrap_or_else(|_| {
                     let why = NotRun::Failed("a fault of the tool".to_owned());
-                    RawRecord::not_run(command.key, &format!("weka {arguments}"), source.now(), why)
+                    RawRecord::not_run(&ask.key, &format!("weka {arguments}"), source.now(), why)
                 });
                 records.push(redactor.seal(raw));
                 if !records.last().is_some_and(says_unknown) {
@@ -349,28 +403,23 @@ impl Collector<'_> {
         });
     }
 
-    fn not_run(&self, command: &ClusterCommand, why: NotRun) -> Record {
-        let line = format!("weka {}", command.variants[0]);
-        Redactor::new().seal(RawRecord::not_run(
-            command.key,
-            &line,
-            self.source.now(),
-            why,
-        ))
+    fn not_run(&self, ask: &Ask, why: NotRun) -> Record {
+        let line = format!("weka {}", ask.variants[0]);
+        Redactor::new().seal(RawRecord::not_run(&ask.key, &line, self.source.now(), why))
     }
 
-    fn given_up(&self, command: &ClusterCommand) -> Record {
+    fn given_up(&self, ask: &Ask) -> Record {
         if self.deadline.interrupted() {
-            return self.not_run(command, NotRun::Interrupted);
+            return self.not_run(ask, NotRun::Interrupted);
         }
         if self.deadline.passed() {
-            return self.not_run(command, NotRun::Deadline);
+            return self.not_run(ask, NotRun::Deadline);
         }
-        let line = format!("weka {}", command.variants[0]);
+        let line = format!("weka {}", ask.variants[0]);
         Redactor::new().seal(RawRecord {
             end: End::TimedOut,
-            duration: command.timeout,
-            ..RawRecord::not_run(command.key, &line, Timestamp::now(), NotRun::Deadline)
+            duration: ask.timeout,
+            ..RawRecord::not_run(&ask.key, &line, Timestamp::now(), NotRun::Deadline)
         })
     }
 }

@@ -7,7 +7,7 @@ use crate::check::Check;
 use crate::contract::Scope;
 use crate::facts::{FactSpec, containers::CONTAINERS, servers::SERVERS, status::STATUS};
 use crate::registry::{self, Registry};
-use crate::source::{ClusterCommand, ServerProbe};
+use crate::source::{ClusterCommand, DependentCommand, ServerProbe};
 
 /// The selected checks, and all that they need, each thing once.
 pub(super) struct Plan {
@@ -17,8 +17,10 @@ pub(super) struct Plan {
     pub(super) facts: Vec<FactSpec>,
     /// The cluster's commands: the status first, then what the list of
     /// servers is made of, so that the servers can be asked at the same time
-    /// as the rest.
+    /// as the rest, then what other commands wait for.
     pub(super) commands: Vec<&'static ClusterCommand>,
+    /// The commands whose arguments stand in the answers to others.
+    pub(super) dependents: Vec<&'static DependentCommand>,
     /// The pieces of the script that runs on every server.
     pub(super) probes: Vec<&'static ServerProbe>,
 }
@@ -47,23 +49,31 @@ impl Plan {
             return Err(EngineError::NothingSelected);
         }
         let mut facts: Vec<FactSpec> = Vec::new();
-        let mut commands = vec![&STATUS, &CONTAINERS, &SERVERS];
-        let mut probes: Vec<&'static ServerProbe> = Vec::new();
         for spec in checks.iter().flat_map(|check| check.needs()) {
-            if facts.contains(&spec) {
-                continue;
+            if !facts.contains(&spec) {
+                facts.push(spec);
             }
-            for command in spec.commands {
-                if !commands.iter().any(|known| known.key == command.key) {
-                    commands.push(command);
-                }
+        }
+        let mut commands = vec![&STATUS, &CONTAINERS, &SERVERS];
+        let mut dependents: Vec<&'static DependentCommand> = Vec::new();
+        for dependent in facts.iter().flat_map(|spec| spec.dependents) {
+            if !dependents.iter().any(|known| known.key == dependent.key) {
+                dependents.push(dependent);
             }
+        }
+        let waited_for = dependents.iter().flat_map(|d| d.after);
+        for command in waited_for.chain(facts.iter().flat_map(|spec| spec.commands)) {
+            if !commands.iter().any(|known| known.key == command.key) {
+                commands.push(command);
+            }
+        }
+        let mut probes: Vec<&'static ServerProbe> = Vec::new();
+        for spec in &facts {
             for probe in spec.probes {
                 if !probes.iter().any(|known| known.key == probe.key) {
                     probes.push(probe);
                 }
             }
-            facts.push(spec);
         }
         // The clock comes first in the script, since its answer is measured
         // against the moment at which the script was sent.
@@ -72,6 +82,7 @@ impl Plan {
             checks,
             facts,
             commands,
+            dependents,
             probes,
         })
     }

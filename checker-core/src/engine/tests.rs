@@ -18,7 +18,9 @@ use crate::facts::servers::Servers;
 use crate::facts::{Fact, FactScope, Missing};
 use crate::release_data::Release;
 use crate::server::{Reach, ReachError, Role, Server, Step, Transport};
-use crate::source::{ServerAnswer, ServerProbe, SourceKind};
+use crate::source::{
+    Call, ClusterCommand, DependentCommand, ServerAnswer, ServerProbe, SourceKind,
+};
 
 static GREETING: ServerProbe = ServerProbe {
     key: "host:greeting",
@@ -57,6 +59,64 @@ check! {
             "panic in the check" => panic!("a check that fails inside"),
             other => Judgement::fail(other, "greet"),
         },
+    }
+}
+
+static BUCKETS: ClusterCommand = ClusterCommand {
+    key: "weka:test-buckets",
+    variants: &["test bucket list"],
+    timeout: Duration::from_millis(200),
+    needs_login: true,
+};
+
+/// One call per bucket, in two spellings.
+static RULES: DependentCommand = DependentCommand {
+    key: "weka:test-rules",
+    after: &[&BUCKETS],
+    calls: |view| {
+        let Ok(text) = view.text(BUCKETS.key) else {
+            return Vec::new();
+        };
+        assert!(!text.contains("panic"), "a dependent that fails inside");
+        let words = |verb: &str, name: &str| ["test", verb, name].map(str::to_owned).to_vec();
+        text.lines()
+            .map(|name| Call {
+                part: Some(name.to_owned()),
+                variants: vec![words("rules", name), words("old-rules", name)],
+            })
+            .collect()
+    },
+    timeout: Duration::from_millis(200),
+};
+
+#[derive(serde::Serialize)]
+struct Rules(Vec<String>);
+
+impl Fact for Rules {
+    const NAME: &'static str = "test rules";
+    const SCOPE: FactScope = FactScope::Cluster;
+    const DEPENDENTS: &'static [&'static DependentCommand] = &[&RULES];
+
+    fn read(view: &View<'_>) -> Result<Self, Missing> {
+        let buckets = view.text(BUCKETS.key)?;
+        buckets
+            .lines()
+            .map(|name| view.text(&RULES.key_of(Some(name))))
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+}
+
+check! {
+    /// Every bucket has rules.
+    RULED {
+        id: "other/ruled",
+        scope: [Cluster],
+        when: "all",
+        levels: [],
+        sources: ["a test"],
+        needs: [&Rules],
+        judge: |_: &Context<'_>, rules: &Rules| Judgement::pass(rules.0.join(" ")),
     }
 }
 
@@ -274,6 +334,9 @@ fn try_run(
     for check in [&GREETS, &LISTED, &FROM_5, &REACHED] {
         registry.register(Arc::new(check)).expect("registered");
     }
+    if selection.select.iter().any(|id| id == RULED.id) {
+        registry.register(Arc::new(&RULED)).expect("registered");
+    }
     let source = Arc::new(source);
     let begun = Instant::now();
     let run = run(
@@ -303,6 +366,15 @@ fn try_run(
     )?;
     let asked = source.asked.lock().unwrap().clone();
     Ok(Outcomes(run, asked, begun.elapsed()))
+}
+
+fn run_ruled(source: Scripted) -> Outcomes {
+    let selection = Selection {
+        select: vec!["other/ruled".to_owned()],
+        cluster_only: true,
+        ..Selection::default()
+    };
+    try_run(source, selection, Arc::default()).expect("a run")
 }
 
 fn run_with(source: Scripted) -> Outcomes {
@@ -359,6 +431,72 @@ fn an_older_name_is_tried_when_the_newer_is_unknown() {
     let outcomes = run_with(source.command("cluster machines list -J", rows));
     assert_eq!(outcomes.of("test/listed", "cluster").1, "3 servers");
     assert_eq!(outcomes.0.store.cluster_records().count(), 5);
+}
+
+fn answer(text: &str) -> Does {
+    Does::Answer(0, text.to_owned(), "")
+}
+
+#[test]
+fn what_stands_in_an_answer_is_asked_next() {
+    let source = Scripted::healthy()
+        .command("test bucket list", answer("a\nb c\n"))
+        .command("test rules a", answer("one"))
+        // The words of a server are quoted, and an older spelling is tried.
+        .command("test old-rules 'b c'", answer("two"));
+    let outcomes = run_ruled(source);
+    assert_eq!(outcomes.of("other/ruled", "cluster").1, "one two");
+    let asked = |line: &str| outcomes.1.iter().position(|asked| asked == line);
+    assert!(asked("test bucket list") < asked("test rules a"));
+    assert_eq!(
+        outcomes
+            .0
+            .store
+            .cluster("weka:test-rules/a")
+            .map(|r| r.command()),
+        Some("weka test rules a")
+    );
+    assert_eq!(outcomes.0.report.results[0].evidence, ["weka:test-rules"]);
+}
+
+#[test]
+fn without_the_first_answer_nothing_depends_on_it() {
+    let failed = Does::Answer(1, String::new(), "error: no S3 here");
+    for (first, why) in [
+        (failed, "no S3 here"),
+        (Does::Hang(Duration::from_secs(60)), "no answer within"),
+    ] {
+        let outcomes = run_ruled(Scripted::healthy().command("test bucket list", first));
+        let (outcome, summary) = outcomes.of("other/ruled", "cluster");
+        assert_eq!(outcome, Outcome::Unknown);
+        assert!(summary.contains(why), "{summary}");
+        assert!(!outcomes.1.iter().any(|asked| asked.contains("rules")));
+    }
+}
+
+#[test]
+fn an_empty_first_answer_asks_nothing_more() {
+    let outcomes = run_ruled(Scripted::healthy().command("test bucket list", answer("")));
+    assert_eq!(outcomes.of("other/ruled", "cluster").0, Outcome::Pass);
+}
+
+#[test]
+fn one_of_the_later_answers_can_fail_alone() {
+    let source = Scripted::healthy()
+        .command("test bucket list", answer("a\nb\n"))
+        .command("test rules a", answer("one"))
+        .command("test rules b", Does::Hang(Duration::from_secs(60)));
+    let outcomes = run_ruled(source);
+    assert!(outcomes.2 < Duration::from_secs(20), "{:?}", outcomes.2);
+    let (outcome, summary) = outcomes.of("other/ruled", "cluster");
+    assert_eq!(outcome, Outcome::Unknown);
+    assert!(summary.contains("`weka test rules b`"), "{summary}");
+}
+
+#[test]
+fn a_panic_over_the_first_answer_costs_what_depends_on_it() {
+    let outcomes = run_ruled(Scripted::healthy().command("test bucket list", answer("panic")));
+    assert_eq!(outcomes.of("other/ruled", "cluster").0, Outcome::Unknown);
 }
 
 #[test]

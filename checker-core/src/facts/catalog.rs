@@ -45,7 +45,7 @@ impl Fact for Catalog {
 
 /// Whether `debug config show` failed because this release's configuration
 /// has no such member: an answer, not a failure.
-fn says_no_such_member(record: &Record) -> bool {
+pub(super) fn says_no_such_member(record: &Record) -> bool {
     let said = |text: &str| {
         text.to_ascii_lowercase()
             .contains("does not have a member named")

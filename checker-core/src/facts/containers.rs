@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Fact, FactScope, Missing, Object, ShapeError, View};
+use super::{Fact, FactScope, Missing, Object, ShapeError, View, id_number};
+use crate::server::Server;
 use crate::source::ClusterCommand;
 
 /// Every container, backends and clients.
@@ -36,7 +37,17 @@ pub struct Container {
     pub release: Option<String>,
     /// The same for all containers of one machine.
     pub machine_identifier: Option<String>,
+    /// How many cores it has, where the cluster tells.
+    pub cores: Option<u64>,
+    /// The cores that it is bound to, [`AUTO_CORE`] for one that it chose by
+    /// itself; `None` where the cluster does not tell.
+    pub core_ids: Option<Vec<u64>>,
+    /// Its huge page memory, in bytes, where the cluster tells.
+    pub memory_bytes: Option<u64>,
 }
+
+/// Stands in the place of a core id when the container chose the core by itself.
+pub const AUTO_CORE: u64 = 4_294_967_295;
 
 /// Every container of the cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -46,6 +57,18 @@ impl Containers {
     /// Those in backend mode.
     pub fn backends(&self) -> impl Iterator<Item = &Container> {
         self.0.iter().filter(|c| c.backend)
+    }
+
+    /// Those on this server: they share an address with it or, where the
+    /// cluster has none for them, the host name.
+    pub fn on(&self, server: &Server) -> impl Iterator<Item = &Container> {
+        self.0.iter().filter(move |c| {
+            if c.addresses.is_empty() {
+                c.hostname == server.hostname
+            } else {
+                c.addresses.iter().any(|a| server.addresses.contains(a))
+            }
+        })
     }
 }
 
@@ -103,7 +126,26 @@ fn container(c: &Object<'_>) -> Result<Container, ShapeError> {
             None => text(&["sw_version"])?,
         },
         machine_identifier: text(&["machine_identifier", "server_identifier"])?,
+        cores: c.opt_number(&["cores"])?,
+        core_ids: core_ids(c)?,
+        memory_bytes: c.opt_number(&["memory"])?,
     })
+}
+
+fn core_ids(c: &Object<'_>) -> Result<Option<Vec<u64>>, ShapeError> {
+    let names = ["cores_ids", "core_ids"];
+    let Some(value) = c.get(&names) else {
+        return Ok(None);
+    };
+    let items = value
+        .as_array()
+        .ok_or_else(|| c.error(&names, format!("{value} in the place of a list of cores")))?;
+    let core = |item: &Value| {
+        id_number(item)
+            .flatten()
+            .ok_or_else(|| c.error(&names, format!("{item} is no core")))
+    };
+    items.iter().map(core).collect::<Result<_, _>>().map(Some)
 }
 
 #[cfg(test)]
@@ -154,6 +196,36 @@ mod tests {
         value["sw_release_string"] = release;
         let list = read(&json!([value])).expect("readable");
         assert_eq!(list.0[0].release.as_deref(), Some("4.4.21.2"));
+    }
+
+    #[rstest]
+    #[case::numbers(json!([2,4,4294967295u64]), Some(vec![2, 4, AUTO_CORE]))]
+    #[case::none(json!([]), Some(vec![]))]
+    #[case::null(json!(null), None)]
+    fn cores(#[case] ids: Value, #[case] expected: Option<Vec<u64>>) {
+        let mut value = sample();
+        value["cores_ids"] = ids;
+        value["memory"] = json!(16106127360u64);
+        let Containers(list) = read(&json!([value])).expect("readable");
+        assert_eq!(list[0].core_ids, expected);
+        assert_eq!(list[0].memory_bytes, Some(16_106_127_360));
+        value["cores_ids"] = json!(["AUTO"]);
+        assert!(read(&json!([value])).is_err());
+    }
+
+    #[rstest]
+    #[case::by_address(&["10.0.1.11", "fd00::11"], 1)]
+    #[case::not_by_name(&["10.0.0.99"], 0)]
+    fn on_a_server(#[case] addresses: &[&str], #[case] expected: usize) {
+        let list = read(&json!([sample()])).expect("readable");
+        let server = Server {
+            name: "weka-01".to_owned(),
+            hostname: "weka-01".to_owned(),
+            address: addresses[0].to_owned(),
+            addresses: addresses.iter().map(|a| (*a).to_owned()).collect(),
+            role: crate::server::Role::Backend,
+        };
+        assert_eq!(list.on(&server).count(), expected);
     }
 
     #[rstest]

@@ -13,6 +13,7 @@ mod table;
 mod view;
 
 pub mod alerts;
+pub mod blacklist;
 pub mod boot;
 pub mod build;
 pub mod catalog;
@@ -20,6 +21,10 @@ pub mod clock;
 pub mod containers;
 pub mod cpu;
 pub mod data_dirs;
+pub mod disks_config;
+pub mod drives;
+pub mod filesystems;
+pub mod fsck;
 pub mod local_containers;
 pub mod login;
 pub mod memory;
@@ -31,10 +36,13 @@ pub mod rebuild;
 pub mod s3;
 pub mod servers;
 pub mod smb;
+pub mod snap_layers;
 pub mod snapshots;
 pub mod space;
+pub mod stats;
 pub mod status;
 pub mod tasks;
+pub mod traces;
 pub mod units;
 pub mod upgrade_events;
 pub mod whoami;
@@ -50,7 +58,12 @@ use std::any::Any;
 
 use serde::Serialize;
 
-use crate::source::{ClusterCommand, ServerProbe};
+use crate::source::{ClusterCommand, DependentCommand, ServerProbe};
+
+/// The beginning of a text that came in the place of an answer, for an error.
+fn short(text: &str) -> String {
+    text.chars().take(80).collect()
+}
 
 /// Whether a fact is there once, or once per server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -69,6 +82,9 @@ pub trait Fact: Any + Send + Sync + Serialize + Sized {
     const SCOPE: FactScope;
     /// The cluster's commands that it is read from.
     const COMMANDS: &'static [&'static ClusterCommand] = &[];
+    /// The commands that it is read from whose arguments stand in the answers
+    /// to others. Those others are asked too, without being named here.
+    const DEPENDENTS: &'static [&'static DependentCommand] = &[];
     /// The server probes that it is read from.
     const PROBES: &'static [&'static ServerProbe] = &[];
 
@@ -110,6 +126,8 @@ pub struct FactSpec {
     pub scope: FactScope,
     /// The cluster's commands that it is read from.
     pub commands: &'static [&'static ClusterCommand],
+    /// The commands that it is read from whose arguments stand in the answers to others.
+    pub dependents: &'static [&'static DependentCommand],
     /// The server probes that it is read from.
     pub probes: &'static [&'static ServerProbe],
     /// Reads it.
@@ -124,6 +142,7 @@ impl FactSpec {
             name: F::NAME,
             scope: F::SCOPE,
             commands: F::COMMANDS,
+            dependents: F::DEPENDENTS,
             probes: F::PROBES,
             read: |view| F::read(view).map(|fact| Box::new(fact) as Box<dyn AnyFact>),
         }
@@ -132,7 +151,9 @@ impl FactSpec {
     /// The keys of the evidence that it is read from.
     pub fn evidence(&self) -> impl Iterator<Item = &'static str> {
         let commands = self.commands.iter().map(|c| c.key);
-        commands.chain(self.probes.iter().map(|p| p.key))
+        commands
+            .chain(self.dependents.iter().map(|d| d.key))
+            .chain(self.probes.iter().map(|p| p.key))
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::containers::{Container, Containers};
+use super::containers::{CONTAINERS, Container, Containers};
 use super::{Fact, FactScope, Missing, Object, ShapeError, View};
 use crate::evidence::Store;
 use crate::server::{Role, Server};
@@ -87,6 +87,21 @@ pub(crate) fn roster(store: &Store) -> Result<Vec<Server>, Missing> {
     let containers = Containers::read(&view)?;
     let rows = Servers::read(&view).map(|s| s.0).unwrap_or_default();
     Ok(group(&containers, &rows))
+}
+
+/// Every server of the cluster, whichever of them the run looks at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Roster(pub Vec<Server>);
+
+impl Fact for Roster {
+    const NAME: &'static str = "roster";
+    const SCOPE: FactScope = FactScope::Cluster;
+    const COMMANDS: &'static [&'static ClusterCommand] = &[&CONTAINERS, &SERVERS];
+
+    fn read(view: &View<'_>) -> Result<Self, Missing> {
+        let rows = Servers::read(view).map(|s| s.0).unwrap_or_default();
+        Ok(Self(group(&Containers::read(view)?, &rows)))
+    }
 }
 
 fn group(containers: &Containers, rows: &[ServerRow]) -> Vec<Server> {
@@ -175,6 +190,9 @@ mod tests {
             status: "UP".to_owned(),
             release: None,
             machine_identifier: None,
+            cores: None,
+            core_ids: None,
+            memory_bytes: None,
         }
     }
 

@@ -76,6 +76,8 @@ pub struct Status {
     pub io_nodes: Option<Count>,
     /// Buckets.
     pub buckets: Option<Count>,
+    /// The usable capacity, in bytes, where the release tells.
+    pub capacity_bytes: Option<u64>,
     /// The link layer, `ETH` or `IB`, where the release tells.
     pub link_layer: Option<String>,
     /// `status.rebuild`, the same object as `weka status rebuild -J`; raw.
@@ -121,6 +123,11 @@ fn read(value: &Value) -> Result<Status, ShapeError> {
         drives: count(&status, "drives")?,
         io_nodes: count(&status, "io_nodes")?,
         buckets: count(&status, "buckets")?,
+        capacity_bytes: status
+            .opt_object(&["capacity"])?
+            .map(|capacity| capacity.opt_number(&["total_bytes"]))
+            .transpose()?
+            .flatten(),
         link_layer: status
             .opt_object(&["net"])?
             .map(|net| net.opt_text(&["link_layer"]))
@@ -178,7 +185,8 @@ mod tests {
             "upgrade_info":{"upgrade_paused":false,"upgrade_phase":"","upgrade_type":"agent-driven"},
             "containers":{"active":18,"total":18,"backends":{"active":17,"total":18},"clients":{"active":0,"total":0}},
             "drives":{"active":36,"total":36},"io_nodes":{"active":60,"total":60},
-            "buckets":{"active":150,"total":150},"net":{"link_layer":"ETH"},"rebuild":{"progressPercent":0}})
+            "buckets":{"active":150,"total":150},"capacity":{"total_bytes":410000000000000u64},
+            "net":{"link_layer":"ETH"},"rebuild":{"progressPercent":0}})
     }
 
     #[test]
@@ -195,6 +203,7 @@ mod tests {
         assert_eq!(status.upgrade, UpgradeInfo::default());
         assert_eq!(status.block_task.expect("a task").state, "IDLE");
         assert_eq!(status.link_layer.as_deref(), Some("ETH"));
+        assert_eq!(status.capacity_bytes, Some(410_000_000_000_000));
     }
 
     #[test]

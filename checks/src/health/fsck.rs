@@ -1,0 +1,265 @@
+use checker_core::facts::Missing;
+use checker_core::facts::fsck::{InitialVersion, LastFsck, LastUpgrade};
+use checker_core::{Applies, Context, Judgement, UpgradePath, Version, check};
+
+check! {
+    /// A clean metadata scan has ended since the last upgrade.
+    ///
+    /// ## What it looks at
+    /// When the last metadata scan (FSCK) that came to its end began and how many
+    /// faults it found, when the cluster was upgraded last, and which release it
+    /// was made with.
+    ///
+    /// ## Why it matters
+    /// From 4.4 to a 5.1 release before 5.1.30 the product itself demands a scan
+    /// without faults that began after the last upgrade. A cluster that still
+    /// runs the release that it was made with needs none.
+    ///
+    /// ## If ignored
+    /// The product refuses the upgrade, or carries damaged metadata into the new format.
+    ///
+    /// ## How to fix
+    /// Ask support to start a scan on the 4.4 release; `weka cluster task` shows
+    /// how far it is. Where 4.4 is only a stop on the way, the scan belongs
+    /// between the two hops: upgrade to 4.4, wait for the conversion of the
+    /// metadata, let the scan run to its end, and check again before going on.
+    pub FSCK {
+        id: "health/fsck",
+        scope: [Cluster],
+        when: "the path has a 4.4.x and a 5.1.x (x < 30) release",
+        applies: applies,
+        levels: [Warn, Fail],
+        sources: ["public checker, check 86", "rules N15"],
+        needs: [
+            Result<&LastFsck, Missing>,
+            Result<&LastUpgrade, Missing>,
+            Result<&InitialVersion, Missing>,
+        ],
+        judge: judge,
+    }
+}
+
+/// Where on the path the scan is demanded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Boundary {
+    /// On the running release.
+    Here,
+    /// On a release that the cluster has yet to reach.
+    Later,
+}
+
+/// Where the scan is demanded on a path of these releases, the running one
+/// first: on the last 4.4 before a 5.1 release older than 5.1.30.
+fn boundary(releases: &[Version]) -> Option<Boundary> {
+    let is_demanding = |v: &Version| v.line() == (5, 1) && v.numbers()[2] < 30;
+    let demanding = releases.iter().position(is_demanding)?;
+    let last_4_4 = releases[..demanding]
+        .iter()
+        .rposition(|v| v.line() == (4, 4))?;
+    Some(if last_4_4 == 0 {
+        Boundary::Here
+    } else {
+        Boundary::Later
+    })
+}
+
+/// The releases of the path as far as they are certain. From before 4.4 to 5.x
+/// there is no other way than through some 4.4.
+fn releases(from: &Version, to: &Version) -> Vec<Version> {
+    let through_4_4 = from.line() < (4, 4) && to.line() > (4, 4);
+    let stop = through_4_4.then(|| Version::new(4, 4, 0, 0));
+    [Some(from.clone()), stop, Some(to.clone())]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn applies(path: &UpgradePath) -> Applies {
+    match boundary(&releases(&path.from, &path.to)) {
+        Some(_) => Applies::Yes,
+        None => Applies::No(format!(
+            "no scan is demanded from {} to {}: only from 4.4 to a 5.1 before 5.1.30",
+            path.from, path.to
+        )),
+    }
+}
+
+const SCAN: &str = "Let support start a metadata scan (FSCK), follow it with `weka cluster task`, and check again when it has ended without faults.";
+
+fn judge(
+    context: &Context<'_>,
+    fsck: Result<&LastFsck, Missing>,
+    upgrade: Result<&LastUpgrade, Missing>,
+    initial: Result<&InitialVersion, Missing>,
+) -> Judgement {
+    let Some(running) = context.from else {
+        return Judgement::unknown("the running release is not known");
+    };
+    if boundary(&releases(running, context.to)) == Some(Boundary::Later) {
+        return Judgement::warn(
+            "on its 4.4 release the cluster will need a metadata scan without faults before it goes on to 5.1",
+            "After the hop to 4.4, in this order: wait for the metadata conversion (`weka status`), let support start a scan (FSCK), follow it with `weka cluster task`, run this check again, then go on.",
+        );
+    }
+    let facts = initial.and_then(|initial| Ok((initial, upgrade?, fsck?)));
+    let (InitialVersion(initial), upgrade, LastFsck(scan)) = match facts {
+        Ok(facts) => facts,
+        Err(missing) => return Judgement::unknown(missing.to_string()),
+    };
+    // Compared to the last number: the product may stop at the third, but
+    // 4.4.10.171 to 4.4.10.200 is an upgrade all the same.
+    if let Some(initial) = initial
+        && initial.without_suffix() == running.without_suffix()
+    {
+        return Judgement::pass(format!(
+            "no scan needed: the cluster was made with {initial}"
+        ));
+    }
+    let Some(upgraded) = upgrade.usecs else {
+        return Judgement::pass("no scan needed: the cluster was never upgraded");
+    };
+    let Some(scan) = scan else {
+        return Judgement::fail("no metadata scan has ever come to its end", SCAN);
+    };
+    let at = |usecs: i64| {
+        jiff::Timestamp::from_microsecond(usecs)
+            .and_then(|t| t.round(jiff::Unit::Second))
+            .map_or_else(|_| format!("{usecs} us"), |t| t.to_string())
+    };
+    let times = format!(
+        "it began at {}, the last upgrade was at {}",
+        at(scan.started_usecs),
+        at(upgraded)
+    );
+    if scan.started_usecs <= upgraded {
+        return Judgement::fail(
+            format!("no metadata scan since the last upgrade: {times}"),
+            SCAN,
+        );
+    }
+    if scan.issues > 0 {
+        return Judgement::fail(
+            format!(
+                "the last metadata scan found {} faults; {times}",
+                scan.issues
+            ),
+            "Call support: the faults must be mended, and another scan must end without any (`weka cluster task`), before the upgrade.",
+        );
+    }
+    Judgement::pass(format!("the last metadata scan found no fault; {times}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use checker_core::Outcome;
+    use checker_core::evidence::End;
+    use checker_core::testkit::Evidence;
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+    use crate::damaged;
+
+    const UPGRADED: i64 = 1_772_700_000_000_000;
+
+    fn v(text: &str) -> Version {
+        text.parse().expect("a release")
+    }
+
+    #[rstest]
+    #[case::here(&["4.4.21", "5.1.25"], Some(Boundary::Here))]
+    #[case::with_a_stop(&["4.4.21", "5.0.4", "5.1.25"], Some(Boundary::Here))]
+    #[case::later(&["4.2.18", "4.4.21", "5.1.25"], Some(Boundary::Later))]
+    #[case::a_second_4_4(&["4.4.10", "4.4.33", "5.1.25"], Some(Boundary::Later))]
+    #[case::on_the_way_to_more(&["4.4.21", "5.1.29", "6.0"], Some(Boundary::Here))]
+    #[case::last_that_demands(&["4.4.21", "5.1.29.9"], Some(Boundary::Here))]
+    #[case::first_that_does_not(&["4.4.21", "5.1.30"], None)]
+    #[case::not_to_5_1(&["4.4.21", "5.0.4"], None)]
+    #[case::within_4_4(&["4.4.10", "4.4.33"], None)]
+    #[case::within_5(&["5.0.4", "5.1.25"], None)]
+    #[case::not_from_4_3(&["4.3.5", "5.1.25"], None)]
+    fn where_the_scan_is_demanded(#[case] path: &[&str], #[case] expected: Option<Boundary>) {
+        let path: Vec<Version> = path.iter().map(|text| v(text)).collect();
+        assert_eq!(boundary(&path), expected);
+    }
+
+    #[rstest]
+    #[case("4.4.21.2", "5.1.25", Outcome::Unknown)]
+    #[case("4.4.21.2", "5.1.29", Outcome::Unknown)]
+    #[case("4.4.21.2", "5.1.30", Outcome::Skipped)]
+    #[case("4.4.21.2", "5.0.4", Outcome::Skipped)]
+    #[case("4.4.21.2", "4.4.33", Outcome::Skipped)]
+    #[case("5.0.4", "5.1.25", Outcome::Skipped)]
+    #[case("4.2.18.34", "5.1.25", Outcome::Warn)]
+    #[case("4.3.5", "5.1.25", Outcome::Warn)]
+    #[case("4.2.18.34", "4.4.33", Outcome::Skipped)]
+    fn window(#[case] from: &str, #[case] to: &str, #[case] outcome: Outcome) {
+        let result = Evidence::running(from).judge_one(&FSCK, to);
+        assert_eq!(result.outcome, outcome, "{result:?}");
+    }
+
+    fn base(initial: &str, upgraded: i64) -> Evidence {
+        Evidence::running("4.4.21.2")
+            .weka("weka:initial-version", &json!(initial).to_string())
+            .weka("weka:last-upgrade", &json!({"usecs": upgraded}).to_string())
+    }
+
+    fn scan(issues: u64, started: i64) -> String {
+        json!({"issuesCount": {"__unaligned_value": issues}, "startTime": {"__unaligned_value": {"usecs": started}}}).to_string()
+    }
+
+    #[rstest]
+    #[case::clean("4.4.10", UPGRADED, &scan(0, UPGRADED + 1), Outcome::Pass)]
+    #[case::at_the_same_moment("4.4.10", UPGRADED, &scan(0, UPGRADED), Outcome::Fail)]
+    #[case::before("4.4.10", UPGRADED, &scan(0, UPGRADED - 1), Outcome::Fail)]
+    #[case::faults("4.4.10", UPGRADED, &scan(1, UPGRADED + 1), Outcome::Fail)]
+    #[case::no_scan("4.4.10", UPGRADED, "null", Outcome::Fail)]
+    #[case::never_began("4.4.10", UPGRADED, &scan(0, -1), Outcome::Fail)]
+    #[case::never_upgraded("4.4.10", -1, "null", Outcome::Pass)]
+    #[case::made_with_this_release("4.4.21.2", UPGRADED, "null", Outcome::Pass)]
+    #[case::made_with_another_build("4.4.21.1", UPGRADED, "null", Outcome::Fail)]
+    #[case::an_empty_object("4.4.10", UPGRADED, "{}", Outcome::Unknown)]
+    fn judges(
+        #[case] initial: &str,
+        #[case] upgraded: i64,
+        #[case] scan: &str,
+        #[case] outcome: Outcome,
+    ) {
+        let result = base(initial, upgraded)
+            .weka("weka:fsck", scan)
+            .judge_one(&FSCK, "5.1.25");
+        assert_eq!(result.outcome, outcome, "{result:?}");
+    }
+
+    /// A cluster too old to have noted its first release has been upgraded since.
+    #[test]
+    fn without_a_first_release_the_scan_decides() {
+        let stderr = "error: clusterInfo does not have a member named initialSwVersion";
+        let evidence = Evidence::running("4.4.21.2")
+            .weka_ended("weka:initial-version", End::Exited(1), "", stderr)
+            .weka("weka:last-upgrade", &json!({"usecs": UPGRADED}).to_string());
+        let clean = evidence.clone().weka("weka:fsck", &scan(0, UPGRADED + 1));
+        assert_eq!(clean.judge_one(&FSCK, "5.1.25").outcome, Outcome::Pass);
+        let none = evidence.weka("weka:fsck", "null");
+        assert_eq!(none.judge_one(&FSCK, "5.1.25").outcome, Outcome::Fail);
+    }
+
+    #[test]
+    fn damaged_answers_are_unknown() {
+        damaged::is_unknown(&FSCK, "5.1.25", "weka:fsck", &base("4.4.10", UPGRADED));
+        let base = Evidence::running("4.4.21.2").weka("weka:fsck", &scan(0, UPGRADED + 1));
+        let with = |key: &str, answer: &str| base.clone().weka(key, answer);
+        damaged::is_unknown(
+            &FSCK,
+            "5.1.25",
+            "weka:last-upgrade",
+            &with("weka:initial-version", "\"4.4.10\""),
+        );
+        damaged::is_unknown(
+            &FSCK,
+            "5.1.25",
+            "weka:initial-version",
+            &with("weka:last-upgrade", "{\"usecs\":5}"),
+        );
+    }
+}
