@@ -85,7 +85,12 @@ pub(crate) struct CheckArgs {
     pub(crate) skip_clients: bool,
 
     /// Private key for SSH; several may be given
-    #[arg(short = 'i', long, value_name = "FILE", help_heading = "Reaching the servers")]
+    #[arg(
+        short = 'i',
+        long,
+        value_name = "FILE",
+        help_heading = "Reaching the servers"
+    )]
     pub(crate) identity: Vec<PathBuf>,
 
     /// Run the cluster's commands on this backend instead of on this machine
@@ -105,7 +110,12 @@ pub(crate) struct CheckArgs {
     pub(crate) ssh_config: Option<PathBuf>,
 
     /// What to do about host keys that are not known [default: accept-new]
-    #[arg(long, value_name = "POLICY", value_enum, help_heading = "Reaching the servers")]
+    #[arg(
+        long,
+        value_name = "POLICY",
+        value_enum,
+        help_heading = "Reaching the servers"
+    )]
     pub(crate) host_keys: Option<HostKeys>,
 
     /// How many servers at once [default: the number of servers, at most 64]
@@ -121,11 +131,21 @@ pub(crate) struct CheckArgs {
     pub(crate) deadline: Option<u32>,
 
     /// Run only these checks (ids or area/*)
-    #[arg(long, value_name = "ID", value_delimiter = ',', help_heading = "Choosing checks")]
+    #[arg(
+        long,
+        value_name = "ID",
+        value_delimiter = ',',
+        help_heading = "Choosing checks"
+    )]
     pub(crate) select: Vec<String>,
 
     /// Leave these checks out (ids or area/*)
-    #[arg(long, value_name = "ID", value_delimiter = ',', help_heading = "Choosing checks")]
+    #[arg(
+        long,
+        value_name = "ID",
+        value_delimiter = ',',
+        help_heading = "Choosing checks"
+    )]
     pub(crate) skip: Vec<String>,
 
     #[command(flatten)]

@@ -73,7 +73,10 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_named_with_its_line() {
-        let error = format!("{:#}", read("all = true\ntarget = \"4.4.33\"\n").expect_err("unknown key"));
+        let error = format!(
+            "{:#}",
+            read("all = true\ntarget = \"4.4.33\"\n").expect_err("unknown key")
+        );
         assert!(error.contains("line 2"), "{error}");
         assert!(error.contains("unknown field `target`"), "{error}");
         assert!(error.contains("checker.toml"), "{error}");

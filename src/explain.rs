@@ -33,7 +33,15 @@ fn text(info: &CheckInfo) -> String {
     };
     row("Scope", &scope.join(", "));
     row("When", &info.when);
-    row("Gives", if levels.is_empty() { "green only".to_owned() } else { levels.join(", ") }.as_str());
+    row(
+        "Gives",
+        if levels.is_empty() {
+            "green only".to_owned()
+        } else {
+            levels.join(", ")
+        }
+        .as_str(),
+    );
     for source in &info.sources {
         row("Source", source);
     }

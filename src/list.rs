@@ -65,7 +65,10 @@ fn table(checks: &[&CheckInfo]) -> String {
             printable(&info.title).into_owned(),
         ]);
     }
-    format!("{table}\n\n{} checks. `checker explain ID` tells about one.\n", checks.len())
+    format!(
+        "{table}\n\n{} checks. `checker explain ID` tells about one.\n",
+        checks.len()
+    )
 }
 
 fn join<'a>(words: impl Iterator<Item = &'a str>) -> String {

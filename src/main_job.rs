@@ -58,7 +58,12 @@ pub(crate) fn run(arguments: CheckArgs) -> Result<Exit, Failure> {
     let log_text = log.map(LogGuard::finish);
     let shown = output::show(&run.report, &registry, &settings.shown);
     if let Some(dir) = &settings.bundle_dir {
-        write_bundle(dir, &settings, &run, log_text.as_deref().unwrap_or_default());
+        write_bundle(
+            dir,
+            &settings,
+            &run,
+            log_text.as_deref().unwrap_or_default(),
+        );
     }
     shown?;
     Ok(if run.interrupted {
@@ -85,7 +90,10 @@ fn start_log() -> Option<LogGuard> {
     match log::start(Path::new(".")) {
         Ok(guard) => Some(guard),
         Err(error) => {
-            output::complain(&format!("going on without a log: {:#}", anyhow::Error::from(error)));
+            output::complain(&format!(
+                "going on without a log: {:#}",
+                anyhow::Error::from(error)
+            ));
             None
         }
     }

@@ -26,7 +26,11 @@ pub(crate) fn show(report: &Report, registry: &Registry, shown: &Shown) -> Resul
             let title = |id: &str| registry.get(id).ok().map(|c| c.info().title.clone());
             let options = TextOptions {
                 color: shown.output.is_none() && !shown.no_color && color_wanted(to_terminal),
-                width: if to_terminal { terminal_width() } else { WIDTH_OF_A_FILE },
+                width: if to_terminal {
+                    terminal_width()
+                } else {
+                    WIDTH_OF_A_FILE
+                },
                 verbose: shown.verbose,
             };
             report::text(report, &title, &options)

@@ -157,7 +157,8 @@ pub(crate) fn release_data(dir: Option<&Path>) -> Result<ReleaseData, Failure> {
     let read = || -> anyhow::Result<ReleaseData> {
         let text = std::fs::read_to_string(&path)
             .with_context(|| format!("reading the release data {}", path.display()))?;
-        ReleaseData::from_toml(&text).with_context(|| format!("the release data {}", path.display()))
+        ReleaseData::from_toml(&text)
+            .with_context(|| format!("the release data {}", path.display()))
     };
     read().map_err(Failure::usage)
 }

@@ -39,7 +39,12 @@ fn outcomes(report: &Report) -> BTreeMap<(&str, &str), (Outcome, &str)> {
     report
         .results
         .iter()
-        .map(|r| ((r.check.as_str(), r.target.as_str()), (r.outcome, r.summary.as_str())))
+        .map(|r| {
+            (
+                (r.check.as_str(), r.target.as_str()),
+                (r.outcome, r.summary.as_str()),
+            )
+        })
         .collect()
 }
 
@@ -69,7 +74,10 @@ fn each_fault_changes_what_it_should() {
         let report = report(scenario.0);
         let _ = writeln!(text, "{} ({}): {}", scenario.0, scenario.1, report.verdict);
         let found = outcomes(&report);
-        let gone = healthy.keys().filter(|slot| !found.contains_key(*slot)).count();
+        let gone = healthy
+            .keys()
+            .filter(|slot| !found.contains_key(*slot))
+            .count();
         if gone > 0 {
             let _ = writeln!(text, "  {gone} results of the healthy cluster are gone");
         }

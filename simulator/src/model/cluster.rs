@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Alert, Config, Container, Drive, Event, Filesystem, Login, Nfs, ObjectStore, OddAnswer, Organization,
-    Rebuild, S3, Server, Severity, Smb, Snapshot, Task, Upgrade, User,
+    Alert, Config, Container, Drive, Event, Filesystem, Login, Nfs, ObjectStore, OddAnswer,
+    Organization, Rebuild, S3, Server, Severity, Smb, Snapshot, Task, Upgrade, User,
 };
 
 /// A WEKA cluster. Serializes to the JSON that the stand-in program reads.

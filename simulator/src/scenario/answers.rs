@@ -23,7 +23,18 @@ pub(super) const ITEMS: &[Item] = &[
         "no-leader",
         "The leader is just handed over: no command but the status is answered",
         |c| {
-            for command in ["cluster", "status rebuild", "alerts", "events", "user", "fs", "s3", "smb", "nfs", "debug"] {
+            for command in [
+                "cluster",
+                "status rebuild",
+                "alerts",
+                "events",
+                "user",
+                "fs",
+                "s3",
+                "smb",
+                "nfs",
+                "debug",
+            ] {
                 odd(c, command, Oddity::NoLeader);
             }
         },
