@@ -1,13 +1,17 @@
 //! What must be asked for the selected checks.
 
+use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::{EngineError, Selection};
-use crate::check::Check;
+use crate::check::{Applies, Check, UpgradePath};
 use crate::contract::Scope;
-use crate::facts::{FactSpec, containers::CONTAINERS, servers::SERVERS, status::STATUS};
+use crate::evidence::Store;
+use crate::facts::{FactSpec, View, containers::CONTAINERS, servers::SERVERS, status::STATUS};
 use crate::registry::{self, Registry};
-use crate::source::{ClusterCommand, DependentCommand, ServerProbe};
+use crate::server::{Role, Server};
+use crate::source::{ClusterCommand, DependentCommand, DependentProbe, ServerProbe};
 
 /// The selected checks, and all that they need, each thing once.
 pub(super) struct Plan {
@@ -21,8 +25,11 @@ pub(super) struct Plan {
     pub(super) commands: Vec<&'static ClusterCommand>,
     /// The commands whose arguments stand in the answers to others.
     pub(super) dependents: Vec<&'static DependentCommand>,
-    /// The pieces of the script that runs on every server.
+    /// The pieces of the script that runs on the servers: what of it a server
+    /// is sent, [`Plan::probes_for`] says.
     pub(super) probes: Vec<&'static ServerProbe>,
+    /// The pieces whose words the cluster tells.
+    pub(super) dependent_probes: Vec<&'static DependentProbe>,
 }
 
 impl Plan {
@@ -75,6 +82,13 @@ impl Plan {
                 }
             }
         }
+        let mut dependent_probes: Vec<&'static DependentProbe> = Vec::new();
+        for dependent in facts.iter().flat_map(|spec| spec.dependent_probes) {
+            let key = dependent.probe.key;
+            if !dependent_probes.iter().any(|known| known.probe.key == key) {
+                dependent_probes.push(dependent);
+            }
+        }
         // The clock comes first in the script, since its answer is measured
         // against the moment at which the script was sent.
         probes.sort_by_key(|probe| (probe.key != "host:clock", probe.key));
@@ -84,7 +98,57 @@ impl Plan {
             commands,
             dependents,
             probes,
+            dependent_probes,
         })
+    }
+
+    /// The pieces of the script for one server among all of the run.
+    ///
+    /// Only what a check needs that applies to this path, and, on a client,
+    /// that looks at clients or at the whole cluster. A piece can cost time, and
+    /// one of them writes (and removes) a file: whoever does not need the
+    /// answer does not ask. Without a path, what applies to any.
+    pub(super) fn probes_for(
+        &self,
+        server: &Server,
+        all: &[Server],
+        path: Option<&UpgradePath>,
+        store: &Store,
+    ) -> Vec<&'static ServerProbe> {
+        let needed: HashSet<&'static str> = self
+            .checks
+            .iter()
+            .filter(|check| {
+                let scopes = &check.info().scope;
+                server.role == Role::Backend
+                    || scopes.contains(&Scope::Client)
+                    || scopes.contains(&Scope::Cluster)
+            })
+            .filter(|check| match path {
+                Some(path) => check.applies(path) == Applies::Yes,
+                None => check.applies_always(),
+            })
+            .flat_map(|check| check.needs())
+            .flat_map(|spec| spec.evidence().collect::<Vec<_>>())
+            .collect();
+        let dependent = |dependent: &&'static DependentProbe| {
+            // A fault inside costs this piece alone: it is not sent.
+            let words = catch_unwind(AssertUnwindSafe(|| {
+                (dependent.words)(&View::cluster(store), server, all)
+            }))
+            .unwrap_or_default();
+            (!words.is_empty()).then(|| dependent.with(&words))
+        };
+        let plain = self.probes.iter().copied();
+        plain
+            .filter(|probe| needed.contains(probe.key))
+            .chain(
+                self.dependent_probes
+                    .iter()
+                    .filter(|dependent| needed.contains(dependent.probe.key))
+                    .filter_map(dependent),
+            )
+            .collect()
     }
 }
 

@@ -58,7 +58,7 @@ use std::any::Any;
 
 use serde::Serialize;
 
-use crate::source::{ClusterCommand, DependentCommand, ServerProbe};
+use crate::source::{ClusterCommand, DependentCommand, DependentProbe, ServerProbe};
 
 /// The beginning of a text that came in the place of an answer, for an error.
 fn short(text: &str) -> String {
@@ -87,6 +87,8 @@ pub trait Fact: Any + Send + Sync + Serialize + Sized {
     const DEPENDENTS: &'static [&'static DependentCommand] = &[];
     /// The server probes that it is read from.
     const PROBES: &'static [&'static ServerProbe] = &[];
+    /// The server probes that it is read from whose words the cluster tells.
+    const DEPENDENT_PROBES: &'static [&'static DependentProbe] = &[];
 
     /// Reads it from the evidence.
     ///
@@ -130,6 +132,8 @@ pub struct FactSpec {
     pub dependents: &'static [&'static DependentCommand],
     /// The server probes that it is read from.
     pub probes: &'static [&'static ServerProbe],
+    /// The server probes that it is read from whose words the cluster tells.
+    pub dependent_probes: &'static [&'static DependentProbe],
     /// Reads it.
     pub read: fn(&View<'_>) -> Reading,
 }
@@ -144,6 +148,7 @@ impl FactSpec {
             commands: F::COMMANDS,
             dependents: F::DEPENDENTS,
             probes: F::PROBES,
+            dependent_probes: F::DEPENDENT_PROBES,
             read: |view| F::read(view).map(|fact| Box::new(fact) as Box<dyn AnyFact>),
         }
     }
@@ -154,6 +159,7 @@ impl FactSpec {
         commands
             .chain(self.dependents.iter().map(|d| d.key))
             .chain(self.probes.iter().map(|p| p.key))
+            .chain(self.dependent_probes.iter().map(|d| d.probe.key))
     }
 }
 
