@@ -8,9 +8,12 @@ mod cpu_frequency;
 mod data_space;
 mod driver_build;
 mod endpoint_security;
+mod fallocate;
 mod ipv6;
+mod kernel;
 mod logs_space;
 mod memory;
+mod nics;
 mod numa;
 mod opt_weka_place;
 mod opt_weka_space;
@@ -30,9 +33,12 @@ pub(crate) static CHECKS: &[&BuiltIn] = &[
     &data_space::DATA_SPACE,
     &driver_build::DRIVER_BUILD,
     &endpoint_security::ENDPOINT_SECURITY,
+    &fallocate::FALLOCATE,
     &ipv6::IPV6,
+    &kernel::KERNEL,
     &logs_space::LOGS_SPACE,
     &memory::MEMORY,
+    &nics::NICS,
     &numa::NUMA,
     &opt_weka_place::OPT_WEKA_PLACE,
     &opt_weka_space::OPT_WEKA_SPACE,
