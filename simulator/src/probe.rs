@@ -37,6 +37,7 @@ impl Cluster {
             "host:cpu" => Some(Output::text(cpu(server))),
             "host:boot" => Some(Output::text(BOOT)),
             "host:build" => Some(Output::text(BUILD)),
+            "host:ports" => Some(Output::text(self.ports(server))),
             "host:ofed" => Some(Output::text(
                 "cards 2\nofed MLNX_OFED_LINUX-23.10-0.5.5.0:\nend\n",
             )),
@@ -45,6 +46,20 @@ impl Cluster {
             "host:local-ps" => Some(self.weka_on(&server.name, &["local", "ps", "-J"])),
             _ => None,
         }
+    }
+
+    /// Every management port but its own answers.
+    fn ports(&self, asker: &Server) -> String {
+        let others = self.servers.iter().filter(|other| other.name != asker.name);
+        let mut text = String::new();
+        for other in others {
+            for container in other.containers.iter().filter(|c| c.is_backend()) {
+                for address in &other.addresses {
+                    let _ = writeln!(text, "open {address} {}", container.mgmt_port);
+                }
+            }
+        }
+        text + "end\n"
     }
 
     /// What a server's clock shows so long after the cluster's time.

@@ -31,6 +31,7 @@ pub mod kernel_headers;
 pub mod local_containers;
 pub mod login;
 pub mod memory;
+pub mod mgmt_ports;
 pub mod mounts;
 pub mod nfs;
 pub mod ofed;

@@ -13,6 +13,7 @@ mod ipv6;
 mod kernel;
 mod logs_space;
 mod memory;
+mod mgmt_ports;
 mod nics;
 mod numa;
 mod opt_weka_place;
@@ -38,6 +39,7 @@ pub(crate) static CHECKS: &[&BuiltIn] = &[
     &kernel::KERNEL,
     &logs_space::LOGS_SPACE,
     &memory::MEMORY,
+    &mgmt_ports::MGMT_PORTS,
     &nics::NICS,
     &numa::NUMA,
     &opt_weka_place::OPT_WEKA_PLACE,
