@@ -111,7 +111,6 @@ pub(super) fn collect(
     let (sender, inbox) = mpsc::channel();
     let collector = Collector {
         source,
-        plan,
         limits,
         deadline,
         observers,
@@ -324,7 +323,6 @@ fn refusal(status: &[Record]) -> Option<NotRun> {
 
 struct Collector<'a> {
     source: &'a Arc<dyn Source>,
-    plan: &'a Plan,
     limits: Limits,
     deadline: &'a Deadline,
     observers: &'a Observers,
