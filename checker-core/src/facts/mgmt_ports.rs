@@ -112,7 +112,7 @@ done
 if command -v bash >/dev/null 2>&1 && command -v timeout >/dev/null 2>&1; then
     timeout 3 bash -c '
         ask() {
-            if (exec 3<>"/dev/tcp/$1/$2") 2>/dev/null; then echo "open $1 $2"; else echo "closed $1 $2"; fi
+            if { true <>"/dev/tcp/$1/$2"; } 2>/dev/null; then echo "open $1 $2"; else echo "closed $1 $2"; fi
         }
         while [ "$#" -gt 1 ]; do ask "$1" "$2" & shift 2; done
         wait

@@ -28,10 +28,14 @@ pub const FALCON: &str = "falcon-sensor.service";
 pub static UNITS: ServerProbe = ServerProbe {
     key: "host:units",
     script: r#"units='weka-agent.service rpc-statd.service rpc-statd-notify.service falcon-sensor.service'
-alive() {
+names=' '
+look() {
     for comm in /proc/[0-9]*/comm; do
-        { read -r name < "$comm"; } 2>/dev/null && [ "$name" = "$1" ] && return 0
+        { read -r name < "$comm"; } 2>/dev/null && names="$names$name "
     done
+}
+alive() {
+    case $names in *" $1 "*) return 0 ;; esac
     return 1
 }
 block() {
@@ -55,6 +59,7 @@ else
     else
         block weka-agent.service not-found inactive
     fi
+    look
     if alive rpc.statd; then block rpc-statd.service sysv active; else block rpc-statd.service sysv inactive; fi
     if alive sm-notify; then block rpc-statd-notify.service sysv active; else block rpc-statd-notify.service sysv inactive; fi
     # The kernel cuts a name at 15 characters: falcon-sensor-bpf.
