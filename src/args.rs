@@ -27,6 +27,7 @@ Exit codes:
     version,
     disable_version_flag = true,
     args_conflicts_with_subcommands = true,
+    args_override_self = true,
     after_help = EXIT_CODES,
 )]
 pub(crate) struct Cli {

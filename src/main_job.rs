@@ -1,15 +1,14 @@
 //! The main job: `checker --target-version V`.
 
-use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use checker_core::bundle;
+use checker_core::bundle::{self, Machine, RunSettings};
 use checker_core::engine::{self, EngineError, Request, Run};
 use checker_core::event::Observers;
 use checker_core::fleet::LiveSource;
-use checker_core::report::{LogObserver, Report};
+use checker_core::report::{self, LogObserver};
 use checker_core::source::Source;
 use checker_simulator::Simulator;
 
@@ -31,11 +30,13 @@ pub(crate) fn run(arguments: CheckArgs) -> Result<Exit, Failure> {
     let log = start_log();
     let mut observers = Observers::new();
     observers.add(Arc::new(LogObserver));
-    if std::io::stderr().is_terminal() && !settings.shown.quiet {
-        observers.add(Arc::new(Progress::new()));
+    let progress = Progress::on_stderr().filter(|_| !settings.shown.quiet);
+    if let Some(progress) = &progress {
+        observers.add(Arc::<Progress>::clone(progress));
     }
+    let here = source.here();
     let run = engine::run(
-        source,
+        Arc::clone(&source),
         &registry,
         Request {
             target: settings.target.clone(),
@@ -54,16 +55,26 @@ pub(crate) fn run(arguments: CheckArgs) -> Result<Exit, Failure> {
         wrong_request => Failure::usage(wrong_request),
     })?;
 
-    // The log must be whole before it goes into the bundle.
-    let log_text = log.map(LogGuard::finish);
+    tracing::info!("{}", report::verdict_line(&run.report));
+    drop(observers);
+    drop(progress);
     let shown = output::show(&run.report, &registry, &settings.shown);
     if let Some(dir) = &settings.bundle_dir {
-        write_bundle(
-            dir,
-            &settings,
-            &run,
-            log_text.as_deref().unwrap_or_default(),
-        );
+        let asked = RunSettings {
+            target: settings.target.clone(),
+            selection: settings.selection.clone(),
+            limits: settings.limits,
+            started_at: run.report.run.started_at,
+            source: run.report.run.source,
+            here,
+        };
+        write_bundle(dir, &settings, &run, &asked, &log_contents(log.as_ref()));
+    }
+    if let Some(log) = &log
+        && let Err(error) = log.flush()
+    {
+        let path = log.path().display();
+        output::complain(&format!("the log {path} is not complete: {error}"));
     }
     shown?;
     Ok(if run.interrupted {
@@ -99,17 +110,29 @@ fn start_log() -> Option<LogGuard> {
     }
 }
 
+/// What the log holds so far; a log that can't be read again is told and left out.
+fn log_contents(log: Option<&LogGuard>) -> Vec<u8> {
+    match log.map(LogGuard::contents) {
+        None => Vec::new(),
+        Some(Ok(contents)) => contents,
+        Some(Err(error)) => {
+            output::complain(&format!("the log is not in the bundle: {error}"));
+            Vec::new()
+        }
+    }
+}
+
 /// A bundle that can't be written costs the bundle, not the verdict.
-fn write_bundle(dir: &Path, settings: &Settings, run: &Run, log: &[u8]) {
+fn write_bundle(dir: &Path, settings: &Settings, run: &Run, asked: &RunSettings, log: &[u8]) {
     if run.store.is_empty() {
         return;
     }
     let contents = bundle::BundleContents {
         report: &run.report,
         store: &run.store,
-        selection: &settings.selection,
-        limits: settings.limits,
+        run: asked,
         log,
+        machine: &Machine::here(),
         data_version: &settings.data.version,
     };
     match bundle::write(dir, &contents) {
@@ -131,9 +154,4 @@ pub(crate) fn host_name() -> String {
         .nodename()
         .to_string_lossy()
         .into_owned()
-}
-
-/// The one line that says whether the cluster may be upgraded.
-pub(crate) fn verdict_line(report: &Report) -> String {
-    format!("{}\n", checker_core::report::verdict_line(report))
 }

@@ -21,7 +21,7 @@ pub(crate) fn show(report: &Report, registry: &Registry, shown: &Shown) -> Resul
     let to_terminal = shown.output.is_none() && std::io::stdout().is_terminal();
     let text = match shown.format {
         Format::Json => report::json(report),
-        Format::Text if shown.quiet => crate::main_job::verdict_line(report),
+        Format::Text if shown.quiet => format!("{}\n", report::verdict_line(report)),
         Format::Text => {
             let title = |id: &str| registry.get(id).ok().map(|c| c.info().title.clone());
             let options = TextOptions {
@@ -109,7 +109,7 @@ fn say(prefix: &str, text: &str) {
 pub(crate) fn plain_table() -> Table {
     let mut table = Table::new();
     table
-        .load_preset(presets::NOTHING)
+        .load_style(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Dynamic);
     if !std::io::stdout().is_terminal() {
         table.set_width(160);
@@ -139,6 +139,6 @@ pub(crate) fn man() -> Result<Exit, Failure> {
 pub(crate) fn probe_script() -> Result<Exit, Failure> {
     let registry = settings::registry()?;
     let probes = checker_core::engine::probes(&registry).map_err(Failure::internal)?;
-    print(&checker_core::fleet::script_text(&probes))?;
+    print(&checker_core::fleet::probe_script(&probes))?;
     Ok(Exit::Green)
 }

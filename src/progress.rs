@@ -37,11 +37,6 @@ impl Progress {
         })
     }
 
-    /// Does something that writes to the terminal, with the line out of the way.
-    pub(crate) fn suspend<T>(&self, write: impl FnOnce() -> T) -> T {
-        self.bar.suspend(write)
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -325,15 +320,6 @@ mod tests {
         progress.bar.tick();
         drop(progress);
         assert_eq!(terminal.screen().line, "");
-    }
-
-    #[test]
-    fn makes_room_for_others() {
-        let terminal = Terminal::default();
-        let progress = Progress::on(terminal.target());
-        start(&mut |event| progress.on_event(event));
-        let line = progress.suspend(|| terminal.screen().line.clone());
-        assert_eq!(line, "");
     }
 
     #[test]

@@ -25,9 +25,7 @@ pub(crate) fn run(arguments: ReplayArgs) -> Result<Exit, Failure> {
         Arc::new(bundle.source),
         &registry,
         Request {
-            target: arguments
-                .target_version
-                .unwrap_or(bundle.run.target_version),
+            target: arguments.target_version.unwrap_or(bundle.run.target),
             selection: bundle.run.selection,
             limits: engine::Limits::default(),
             data: &data,

@@ -145,9 +145,8 @@ fn there_is_one_result_per_check_and_target() {
 
 #[test]
 fn every_yellow_and_red_says_what_to_do() {
-    let (names, _) = scenarios();
-    for scenario in names {
-        let report = simulate(&scenario, &["--all", "--format", "json", "--no-bundle"]).json();
+    for (scenario, _) in checker_simulator::scenarios() {
+        let report = simulate(scenario, &["--all", "--format", "json", "--no-bundle"]).json();
         for result in report["results"].as_array().expect("results") {
             if matches!(result["outcome"].as_str(), Some("warn" | "fail")) {
                 let remedy = result["remedy"].as_str().unwrap_or_default();
@@ -155,15 +154,6 @@ fn every_yellow_and_red_says_what_to_do() {
             }
         }
     }
-}
-
-fn scenarios() -> (Vec<String>, usize) {
-    let names: Vec<String> = checker_simulator::scenarios()
-        .into_iter()
-        .map(|s| s.name.to_owned())
-        .collect();
-    let count = names.len();
-    (names, count)
 }
 
 #[test]

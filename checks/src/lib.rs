@@ -3,6 +3,8 @@
 //! `health/rebuild` lies in `health/rebuild.rs`; nothing here has input or output.
 
 mod access;
+mod client;
+
 mod config;
 #[cfg(test)]
 mod damaged;
@@ -10,8 +12,11 @@ mod data;
 mod health;
 mod nfs;
 mod protocols;
+mod readiness;
+mod s3;
 mod server;
 mod size;
+mod smb;
 mod tasks;
 mod version;
 
@@ -47,12 +52,15 @@ pub fn release_data() -> Result<ReleaseData, ReleaseDataError> {
 fn all() -> impl Iterator<Item = &'static BuiltIn> {
     [
         access::CHECKS,
+        client::CHECKS,
         config::CHECKS,
         data::CHECKS,
         health::CHECKS,
         nfs::CHECKS,
         protocols::CHECKS,
+        s3::CHECKS,
         server::CHECKS,
+        smb::CHECKS,
         tasks::CHECKS,
         version::CHECKS,
     ]

@@ -1,5 +1,6 @@
 //! What a server's own commands print: `date`, `systemctl`, `df`, `du`.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use jiff::{SignedDuration, Timestamp};
@@ -14,6 +15,8 @@ const UNITS: [&str; 4] = [
     "rpc-statd-notify.service",
     "falcon-sensor.service",
 ];
+/// Stands for the digest of the join secret that all containers have.
+const JOIN_SECRET: &str = "5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed";
 /// Below which each container has a directory.
 const DATA: &str = "/opt/weka/data";
 
@@ -43,6 +46,16 @@ impl Cluster {
             )),
             "host:fallocate" => Some(Output::text("yes\n")),
             "host:kernel-headers" => Some(Output::text(KERNEL_HEADERS)),
+            "host:nfs-connections" => {
+                Some(Output::text(format!("ss {}\n", server.nfs_connections)))
+            }
+            "host:tsmb" => Some(self.tsmb(server)),
+            "host:wekafs-mounts" => Some(Output::text(wekafs(server))),
+            "host:iommu" => Some(Output::text(iommu(server))),
+            "host:download" => Some(self.download(server)),
+            "host:spec-files" => Some(Output::text(spec_files(self, server))),
+            "host:tls" => Some(Output::text(certificates(self, server))),
+            "host:local-resources" => Some(self.local_resources(server)),
             "host:local-ps" => Some(self.weka_on(&server.name, &["local", "ps", "-J"])),
             _ => None,
         }
@@ -62,6 +75,61 @@ impl Cluster {
         text + "end\n"
     }
 
+    /// The version of the SMB-W server, if the server has its container at all.
+    fn tsmb(&self, server: &Server) -> Output {
+        if server.tsmb.is_none() && !server.local.iter().any(|l| l.kind == "smbw") {
+            return Output::text("none\n".to_owned());
+        }
+        let words = ["local", "exec", "-C", "smbw", "tsmb-server", "-v"];
+        self.weka_on(&server.name, &words)
+    }
+
+    /// Tries the first backends that the containers of the server know.
+    fn download(&self, server: &Server) -> Output {
+        let containers = self.weka_on(&server.name, &["local", "ps", "-J"]);
+        if containers.status != 0 {
+            return Output::failed(1, String::from_utf8_lossy(&containers.stderr).trim());
+        }
+        let backends = self.servers.iter().filter(|s| s.is_backend());
+        let mut text = String::new();
+        for backend in backends.take(3) {
+            let state = if server.cut_off { "timeout" } else { "ok" };
+            let _ = writeln!(text, "backend {} 14000 {state}", backend.address());
+            if !server.cut_off {
+                break;
+            }
+        }
+        if server.cut_off {
+            text.push_str("site get.weka.io dns\n");
+        }
+        text.push_str("end\n");
+        Output::text(text)
+    }
+
+    /// What the probe makes of `weka local resources` of every container: no
+    /// secret, but its digest.
+    fn local_resources(&self, server: &Server) -> Output {
+        let listed = self.weka_on(&server.name, &["local", "ps", "-J"]);
+        if listed.status != 0 {
+            return Output::failed(listed.status, String::from_utf8_lossy(&listed.stderr));
+        }
+        if server.containers.is_empty() {
+            return Output::text("digests 0\nend\n");
+        }
+        let backends = self.servers.iter().filter(|s| s.is_backend());
+        let addresses: Vec<&str> = backends.map(Server::address).collect();
+        let head = format!(
+            "{JOIN_SECRET}  -\ndigests 1\nlist {}\n",
+            addresses.join(" ")
+        );
+        let mut text = server.containers.iter().fold(head, |mut text, container| {
+            let _ = writeln!(text, "container {}\nkey 1\nendpoints 1", container.name);
+            text
+        });
+        text.push_str("end\n");
+        Output::text(text)
+    }
+
     /// What a server's clock shows so long after the cluster's time.
     pub(crate) fn clock_after(&self, server: &Server, after: SignedDuration) -> Output {
         let offset = SignedDuration::from_millis(server.clock_offset_ms);
@@ -79,6 +147,32 @@ impl Cluster {
             shown.subsec_nanosecond()
         ))
     }
+}
+
+/// The description of every release that runs here, none with certificates of its own.
+fn spec_files(cluster: &Cluster, server: &Server) -> String {
+    let own = server.containers.iter().map(|c| c.release.to_string());
+    let releases: BTreeSet<String> = own.chain([cluster.release.to_string()]).collect();
+    releases
+        .iter()
+        .map(|release| format!("spec {release}.spec\n"))
+        .collect()
+}
+
+/// As `openssl x509 -text` shows each container's certificate, shortened.
+fn certificates(cluster: &Cluster, server: &Server) -> String {
+    let expiry = cluster.now + SignedDuration::from_hours(24 * 300);
+    let expiry = expiry.strftime("%b %e %H:%M:%S %Y GMT");
+    server
+        .containers
+        .iter()
+        .map(|container| {
+            format!(
+                "certificate {DATA}/{}/tls/certificate.pem\nNot After : {expiry}\nPublic Key Algorithm: rsaEncryption\nPublic-Key: (2048 bit)\n",
+                container.name
+            )
+        })
+        .collect()
 }
 
 /// As `systemctl show -p Id,LoadState,ActiveState,SubState,UnitFileState` prints.
@@ -181,6 +275,25 @@ fn space(server: &Server) -> String {
         );
     }
     text
+}
+
+/// The mounts of WEKA's, as the kernel lists them.
+fn wekafs(server: &Server) -> String {
+    let mut text = String::new();
+    for mount in &server.wekafs {
+        let _ = writeln!(text, "wekafs {} {}", mount.device, mount.at);
+    }
+    let _ = writeln!(text, "read {}", server.mounts.len() + server.wekafs.len());
+    text
+}
+
+/// What `/sys` shows of the IOMMU.
+fn iommu(server: &Server) -> String {
+    let (argument, units) = match server.iommu_groups {
+        0 => ("", 0),
+        _ => ("argument intel_iommu=on\n", 2),
+    };
+    format!("{argument}units {units}\ngroups {}\n", server.iommu_groups)
 }
 
 /// As `du -s -k --apparent-size` prints; where `du` knows no apparent size, the

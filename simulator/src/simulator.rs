@@ -76,7 +76,9 @@ impl Source for Simulator {
     }
 
     fn cluster(&self, key: &str, arguments: &str, _: &Deadline) -> RawRecord {
-        let words: Vec<&str> = arguments.split_whitespace().collect();
+        // As a shell takes the line apart: a bucket's name can be quoted in it.
+        let words = shell_words::split(arguments).unwrap_or_default();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let mut output = self.cluster.weka(&words);
         let mut end = End::Exited(output.status);
         for odd in &self.cluster.odd_answers {

@@ -10,7 +10,7 @@ use crate::contract::Scope;
 use crate::evidence::Store;
 use crate::facts::{FactSpec, View, containers::CONTAINERS, servers::SERVERS, status::STATUS};
 use crate::registry::{self, Registry};
-use crate::server::{Role, Server};
+use crate::server::Server;
 use crate::source::{ClusterCommand, DependentCommand, DependentProbe, ServerProbe};
 
 /// The selected checks, and all that they need, each thing once.
@@ -104,8 +104,8 @@ impl Plan {
 
     /// The pieces of the script for one server among all of the run.
     ///
-    /// Only what a check needs that applies to this path, and, on a client,
-    /// that looks at clients or at the whole cluster. A piece can cost time, and
+    /// Only what a check needs that applies to this path, and that looks at
+    /// servers of this role or at the cluster as a whole. A piece can cost time, and
     /// one of them writes (and removes) a file: whoever does not need the
     /// answer does not ask. Without a path, what applies to any.
     pub(super) fn probes_for(
@@ -120,9 +120,7 @@ impl Plan {
             .iter()
             .filter(|check| {
                 let scopes = &check.info().scope;
-                server.role == Role::Backend
-                    || scopes.contains(&Scope::Client)
-                    || scopes.contains(&Scope::Cluster)
+                scopes.contains(&Scope::Cluster) || scopes.contains(&server.role.scope())
             })
             .filter(|check| match path {
                 Some(path) => check.applies(path) == Applies::Yes,

@@ -554,6 +554,62 @@ fn a_panic_over_the_first_answer_costs_what_depends_on_it() {
     assert_eq!(outcomes.of("other/ruled", "cluster").0, Outcome::Unknown);
 }
 
+static CLIENT_WORD: ServerProbe = ServerProbe {
+    key: "host:client-word",
+    script: "echo word",
+    timeout: Duration::from_secs(1),
+    limit: 100,
+};
+
+#[derive(serde::Serialize)]
+struct ClientWord;
+
+impl Fact for ClientWord {
+    const NAME: &'static str = "client word";
+    const SCOPE: FactScope = FactScope::Server;
+    const PROBES: &'static [&'static ServerProbe] = &[&CLIENT_WORD];
+
+    fn read(_: &View<'_>) -> Result<Self, Missing> {
+        Ok(Self)
+    }
+}
+
+check! {
+    /// Only clients are judged by it.
+    OF_CLIENTS {
+        id: "test/of-clients",
+        scope: [Client],
+        when: "all",
+        levels: [],
+        sources: ["a test"],
+        needs: [&ClientWord],
+        judge: |_: &Context<'_>, _: &ClientWord| Judgement::pass("a word"),
+    }
+}
+
+#[test]
+fn a_server_is_asked_only_what_it_is_judged_by() {
+    let mut registry = Registry::new();
+    for check in [&GREETS, &OF_CLIENTS] {
+        registry.register(Arc::new(check)).expect("registered");
+    }
+    let selection = Selection {
+        clients: true,
+        ..Selection::default()
+    };
+    let plan = super::plan::Plan::new(&registry, &selection).expect("a plan");
+    let keys = |role| -> Vec<&str> {
+        let server = Server {
+            role,
+            ..Scripted::healthy().here().expect("a server")
+        };
+        let probes = plan.probes_for(&server, &[], None, &Store::default());
+        probes.iter().map(|p| p.key).collect()
+    };
+    assert_eq!(keys(Role::Backend), ["host:greeting"]);
+    assert_eq!(keys(Role::Client), ["host:client-word"]);
+}
+
 #[test]
 fn a_command_that_no_release_knows_is_unknown() {
     let mut source = Scripted::healthy();

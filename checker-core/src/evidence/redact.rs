@@ -11,6 +11,11 @@ use crate::server::{Reach, ReachError};
 /// What stands in the place of a secret.
 const MARK: &str = "[redacted]";
 
+/// How many bytes stay of an output that was cut at its size limit. No fact is
+/// read from it; this is enough to see what came, and the rest would only cost
+/// time here and room in the bundle.
+const KEPT_OF_A_CUT_OUTPUT: usize = 64 * 1024;
+
 /// Takes secrets out of evidence.
 ///
 /// It knows join secrets, tokens, passwords and keys in JSON and in text,
@@ -20,11 +25,25 @@ const MARK: &str = "[redacted]";
 #[derive(Debug, Default)]
 pub struct Redactor(());
 
+/// A member whose name speaks of a secret, and its value: a text (maybe inside
+/// another text, with escaped quotes), a list, or an object. A text in a list
+/// or an object may hold brackets of its own.
 static JSON_MEMBER: LazyLock<Regex> = LazyLock::new(|| {
+    let text = r#""(?:[^"\\]|\\.)*(?:"|\z)"#;
+    regex(&format!(
+        r#"(?is-u)(?P<key>\\*"[a-z0-9_.\-]*(?:password|passwd|secret|token|private_?key|api_?key|access_?key|credential)[a-z0-9_.\-]*\\*"\s*:\s*)(?P<value>\\+"[^"\\]*(?:\\+"|\z)|{text}|\[(?:[^\]\[{{}}"]|{text})*(?:\]|\z)|\{{(?:[^\]\[{{}}"]|{text})*(?:\}}|\z))"#,
+    ))
+});
+/// A number in the place of a secret, where the name ends in the word: a
+/// `token_count` is none.
+static JSON_NUMBER: LazyLock<Regex> = LazyLock::new(|| {
     regex(
-        r#"(?is-u)(?P<key>\\*"[a-z0-9_.\-]*(?:password|passwd|secret|token|private_?key|api_?key|access_?key|credential)[a-z0-9_.\-]*\\*"\s*:\s*)(?P<value>\\+"[^"\\]*(?:\\+"|\z)|"(?:[^"\\]|\\.)*(?:"|\z)|\[[^\]\[{}]*(?:\]|\z))"#,
+        r#"(?i-u)(?P<key>"(?:[a-z0-9_.\-]*[_.\-])?(?:password|passwd|secret|token)"\s*:\s*)(?P<value>-?[0-9][0-9.eE+\-]*)"#,
     )
 });
+/// A member of an object: only its value is the secret.
+static JSON_VALUE: LazyLock<Regex> =
+    LazyLock::new(|| regex(r#"(?s-u)(?P<key>:\s*)"(?:[^"\\]|\\.)*(?P<end>"|\z)"#));
 static JSON_STRING: LazyLock<Regex> =
     LazyLock::new(|| regex(r#"(?s-u)"(?:[^"\\]|\\.)*(?P<end>"|\z)"#));
 static TEXT_MEMBER: LazyLock<Regex> = LazyLock::new(|| {
@@ -77,6 +96,11 @@ impl Redactor {
         };
         replace(&mut text, &PEM, |_| MARK.as_bytes().to_vec());
         replace(&mut text, &JSON_MEMBER, json_member);
+        replace(&mut text, &JSON_NUMBER, |c| {
+            let mut kept = c["key"].to_vec();
+            kept.extend_from_slice(format!("\"{MARK}\"").as_bytes());
+            kept
+        });
         replace(&mut text, &URL, |c| {
             let mut kept = keyed(c);
             kept.push(b'@');
@@ -98,7 +122,12 @@ impl Redactor {
 
     /// Makes evidence of what came in: the only way to a [`Record`].
     #[must_use]
-    pub fn seal(&self, raw: RawRecord) -> Record {
+    pub fn seal(&self, mut raw: RawRecord) -> Record {
+        if raw.truncated {
+            for output in [&mut raw.stdout, &mut raw.stderr] {
+                output.truncate(KEPT_OF_A_CUT_OUTPUT);
+            }
+        }
         Record {
             key: raw.key,
             command: self.text(&raw.command),
@@ -148,6 +177,15 @@ fn json_member(captures: &Captures<'_>) -> Vec<u8> {
         }));
         return kept;
     }
+    if value.starts_with(b"{") {
+        kept.extend_from_slice(&JSON_VALUE.replace_all(value, |c: &Captures<'_>| {
+            let mut member = c["key"].to_vec();
+            member.extend_from_slice(format!("\"{MARK}").as_bytes());
+            member.extend_from_slice(&c["end"]);
+            member
+        }));
+        return kept;
+    }
     // A string, maybe inside another string: its quotes keep their backslashes.
     let opening = value.iter().take_while(|b| **b == b'\\').count() + 1;
     let quote = &value[..opening.min(value.len())];
@@ -171,6 +209,19 @@ mod tests {
     use super::*;
 
     #[rstest]
+    #[case::whole(false, KEPT_OF_A_CUT_OUTPUT + 1)]
+    #[case::cut(true, KEPT_OF_A_CUT_OUTPUT)]
+    fn only_the_beginning_of_a_cut_output_is_kept(#[case] cut: bool, #[case] kept: usize) {
+        let why = NotRun::Deadline;
+        let record = Redactor::new().seal(RawRecord {
+            stdout: vec![b'x'; KEPT_OF_A_CUT_OUTPUT + 1],
+            truncated: cut,
+            ..RawRecord::not_run("weka:alerts", "weka alerts -J", jiff::Timestamp::now(), why)
+        });
+        assert_eq!((record.stdout().len(), record.truncated()), (kept, cut));
+    }
+
+    #[rstest]
     #[case::join_secrets(
         r#"{"join_secret":["s3cr3t-a","s3cr3t-b"],"ips":["10.0.0.1"]}"#,
         r#"{"join_secret":["[redacted]","[redacted]"],"ips":["10.0.0.1"]}"#
@@ -178,6 +229,22 @@ mod tests {
     #[case::join_secret_as_text(
         r#"{"join_secret": "s3cr3t", "x": 1}"#,
         r#"{"join_secret": "[redacted]", "x": 1}"#
+    )]
+    #[case::brackets_in_the_secret(
+        r#"{"join_secret":["s3[c{r3t","s3]cr}3t"],"a":1}"#,
+        r#"{"join_secret":["[redacted]","[redacted]"],"a":1}"#
+    )]
+    #[case::an_object(
+        r#"{"password":{"value":"s3cr3t","salt":"s3{lt"},"a":"b"}"#,
+        r#"{"password":{"value":"[redacted]","salt":"[redacted]"},"a":"b"}"#
+    )]
+    #[case::cut_in_an_object(
+        r#"{"password":{"value":"s3cr"#,
+        r#"{"password":{"value":"[redacted]"#
+    )]
+    #[case::a_number(
+        r#"{"auth_token": 12345678, "a": 1}"#,
+        r#"{"auth_token": "[redacted]", "a": 1}"#
     )]
     #[case::no_join_secret(r#"{"join_secret":[]}"#, r#"{"join_secret":[]}"#)]
     #[case::null(r#"{"join_secret":null}"#, r#"{"join_secret":null}"#)]
@@ -230,6 +297,7 @@ mod tests {
     #[case::status(r#"{"name":"lab-a","guid":"0b5c","release":"4.4.21.2","capacity":{"total_bytes":18446744073709551615}}"#)]
     #[case::alert(r#"[{"type":"JoinTokenExpired","title":"The join token expired","description":"Make a new one"}]"#)]
     #[case::flag(r#"{"token_expires": true, "secret_count": 2}"#)]
+    #[case::a_count(r#"{"token_count": 5}"#)]
     #[case::df("/dev/sda1 1000 500 500 50% /opt/weka")]
     #[case::link("see https://docs.example/upgrade@5")]
     fn leaves_alone(#[case] text: &str) {

@@ -46,6 +46,19 @@ pub struct Container {
     pub memory_bytes: Option<u64>,
 }
 
+impl Container {
+    /// Whether it runs on this server. By address: two servers can have one
+    /// host name. The name counts only for a container that has no address.
+    #[must_use]
+    pub fn stands_on(&self, server: &Server) -> bool {
+        if self.addresses.is_empty() {
+            self.hostname == server.hostname
+        } else {
+            self.addresses.iter().any(|a| server.addresses.contains(a))
+        }
+    }
+}
+
 /// Stands in the place of a core id when the container chose the core by itself.
 pub const AUTO_CORE: u64 = 4_294_967_295;
 
@@ -54,6 +67,12 @@ pub const AUTO_CORE: u64 = 4_294_967_295;
 pub struct Containers(pub Vec<Container>);
 
 impl Containers {
+    /// The container of this number.
+    #[must_use]
+    pub fn by_id(&self, id: u64) -> Option<&Container> {
+        self.0.iter().find(|c| c.id == id)
+    }
+
     /// Those in backend mode.
     pub fn backends(&self) -> impl Iterator<Item = &Container> {
         self.0.iter().filter(|c| c.backend)

@@ -30,7 +30,7 @@ pub static INITIAL_VERSION: ClusterCommand = ClusterCommand {
 /// When the cluster was upgraded last.
 pub static LAST_UPGRADE: ClusterCommand = ClusterCommand {
     key: "weka:last-upgrade",
-    variants: &["debug config show upgradeInfo.lastUpgradeTime -J"],
+    variants: &["debug config show upgradeInfo.lastUpgradeTime.usecs -J"],
     timeout: Duration::from_secs(30),
     needs_login: true,
 };

@@ -36,7 +36,6 @@ pub fn find_json(output: &[u8]) -> Result<Value, JsonError> {
     if text.is_empty() {
         return Err(JsonError::Empty);
     }
-    // A bare scalar (null, true, 12, "4.4.21.2") is an answer only if it is all there is.
     if let Ok(value) = serde_json::from_str(text) {
         return Ok(value);
     }
@@ -60,6 +59,13 @@ pub fn find_json(output: &[u8]) -> Result<Value, JsonError> {
             }
             Some(Err(_)) | None => {}
         }
+    }
+    // A scalar among other lines, if there is no doubt which line it is.
+    let mut scalars = text
+        .lines()
+        .filter_map(|line| serde_json::from_str(line.trim()).ok());
+    if let (Some(value), None) = (scalars.next(), scalars.next()) {
+        return Ok(value);
     }
     Err(JsonError::None {
         sample: text.chars().take(80).collect(),
@@ -91,6 +97,7 @@ mod tests {
     #[case::warning_after("[{\"a\":1}]\nwarning: slow", json!([{"a":1}]))]
     #[case::same_line("libselinux: oops [{\"a\":1}]", json!([{"a":1}]))]
     #[case::job_control("[1] 4711\n{\"a\":1}", json!({"a":1}))]
+    #[case::scalar_after_a_warning("[WARN] stale cache\nfalse\n", json!(false))]
     #[case::pretty("{\n  \"a\": [\n    {\"b\": 1}\n  ]\n}\n", json!({"a":[{"b":1}]}))]
     fn finds(#[case] output: &str, #[case] expected: Value) {
         assert_eq!(find_json(output.as_bytes()), Ok(expected));
@@ -105,6 +112,11 @@ mod tests {
             find_json(output.as_bytes()),
             Err(JsonError::BrokenOff { .. })
         ));
+    }
+
+    #[test]
+    fn two_scalars_are_no_answer() {
+        assert!(find_json(b"1\n2\n").is_err());
     }
 
     #[test]

@@ -103,10 +103,15 @@ impl Missing {
     }
 }
 
-/// A cluster command as it was typed; of a probe, whose text is a script, the key.
+/// A cluster command as it was typed, cut where it names hundreds of things;
+/// of a probe, whose text is a script, the key.
 pub(super) fn command_shown(key: &str, command: &str) -> String {
+    const LONGEST: usize = 160;
     if key.starts_with("host:") {
         key.to_owned()
+    } else if command.chars().count() > LONGEST {
+        let start: String = command.chars().take(LONGEST - 1).collect();
+        format!("{start}…")
     } else {
         command.to_owned()
     }

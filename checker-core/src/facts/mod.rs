@@ -6,6 +6,8 @@
 
 mod json;
 mod missing;
+#[cfg(test)]
+mod probe_tests;
 mod shape;
 #[cfg(test)]
 mod shells;
@@ -23,33 +25,48 @@ pub mod containers;
 pub mod cpu;
 pub mod data_dirs;
 pub mod disks_config;
+pub mod download;
 pub mod drives;
 pub mod fallocate;
 pub mod filesystems;
 pub mod fsck;
+pub mod iommu;
 pub mod kernel_headers;
 pub mod local_containers;
+pub mod local_resources;
 pub mod login;
 pub mod memory;
 pub mod mgmt_ports;
 pub mod mounts;
 pub mod nfs;
+pub mod nfs_config;
+pub mod nfs_connections;
+pub mod nfs_options;
 pub mod ofed;
 pub mod processes;
 pub mod reach;
 pub mod rebuild;
 pub mod s3;
+pub mod s3_buckets;
+pub mod s3_etcd;
+pub mod s3_status;
 pub mod servers;
+pub mod service_hosts;
 pub mod smb;
+pub mod smb_status;
 pub mod snap_layers;
 pub mod snapshots;
 pub mod space;
+pub mod spec_file;
 pub mod stats;
 pub mod status;
 pub mod tasks;
+pub mod tls;
 pub mod traces;
+pub mod tsmb;
 pub mod units;
 pub mod upgrade_events;
+pub mod wekafs_mounts;
 pub mod whoami;
 
 pub use json::{JsonError, find_json};

@@ -46,6 +46,14 @@ pub struct InterfaceGroup {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Nfs(pub Vec<InterfaceGroup>);
 
+impl Nfs {
+    /// Whether NFS is served at all.
+    #[must_use]
+    pub fn in_use(&self) -> bool {
+        !self.0.is_empty()
+    }
+}
+
 impl Fact for Nfs {
     const NAME: &'static str = "nfs";
     const SCOPE: FactScope = FactScope::Cluster;

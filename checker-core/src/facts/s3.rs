@@ -23,6 +23,11 @@ pub struct S3 {
     pub active: bool,
     /// The numbers of the containers that it runs on.
     pub containers: Vec<u64>,
+    /// How it mounts its file system, `rw,readcache`, where the cluster says so.
+    pub mount_options: Option<String>,
+    /// The hosts that keep its state in ETCD: none once it has moved to KWAS.
+    /// `None` where the cluster does not say.
+    pub etcd_hosts: Option<Vec<String>>,
 }
 
 impl S3 {
@@ -67,7 +72,43 @@ fn read(value: &Value) -> Result<S3, ShapeError> {
         // A service that runs nowhere: the list goes by a name that we do not know.
         return Err(cluster.error(&CONTAINERS, "is missing or empty though S3 is active"));
     }
-    Ok(S3 { active, containers })
+    Ok(S3 {
+        active,
+        containers,
+        mount_options: cluster.get(&["mount_options"]).and_then(text),
+        etcd_hosts: cluster.get(&["etcd_cluster_hosts"]).and_then(hosts),
+    })
+}
+
+/// Options as one text, or as a list of words. Another shape is as good as
+/// none: it must not cost what else is read here.
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.trim().to_owned()),
+        Value::Array(words) => words
+            .iter()
+            .map(Value::as_str)
+            .collect::<Option<Vec<_>>>()
+            .map(|words| words.join(",")),
+        _ => None,
+    }
+}
+
+/// Ids, names or whole rows: how many there are is what counts.
+fn hosts(value: &Value) -> Option<Vec<String>> {
+    match value {
+        Value::Array(hosts) => Some(
+            hosts
+                .iter()
+                .map(|host| match host {
+                    Value::String(name) => name.clone(),
+                    other => other.to_string(),
+                })
+                .collect(),
+        ),
+        Value::Object(hosts) => Some(hosts.keys().cloned().collect()),
+        _ => None,
+    }
 }
 
 /// `active` from 3.13 on, `status` before, true or false or a word.
@@ -108,6 +149,30 @@ mod tests {
         let s3 = read(&value).expect("readable");
         assert_eq!((s3.active, s3.containers.as_slice()), (active, containers));
         assert_eq!(s3.configured(), !containers.is_empty());
+    }
+
+    #[rstest]
+    #[case::text(json!({"mount_options":"rw,readcache"}), Some("rw,readcache"), None)]
+    #[case::words(json!({"mount_options":["rw","writecache"]}), Some("rw,writecache"), None)]
+    #[case::empty(json!({"mount_options":""}), Some(""), None)]
+    #[case::null(json!({"mount_options":null,"etcd_cluster_hosts":null}), None, None)]
+    #[case::absent(json!({}), None, None)]
+    #[case::odd(json!({"mount_options":7,"etcd_cluster_hosts":7}), None, None)]
+    #[case::on_kwas(json!({"etcd_cluster_hosts":[]}), None, Some(vec![]))]
+    #[case::typed(json!({"etcd_cluster_hosts":["HostId<6>"]}), None, Some(vec!["HostId<6>"]))]
+    #[case::integers(json!({"etcd_cluster_hosts":[6]}), None, Some(vec!["6"]))]
+    #[case::by_id(json!({"etcd_cluster_hosts":{"HostId<6>":true}}), None, Some(vec!["HostId<6>"]))]
+    fn settings(
+        #[case] mut value: Value,
+        #[case] options: Option<&str>,
+        #[case] etcd: Option<Vec<&str>>,
+    ) {
+        value["active"] = json!(true);
+        value["s3_hosts"] = json!([6]);
+        let s3 = read(&value).expect("readable");
+        assert_eq!(s3.mount_options.as_deref(), options);
+        let etcd = etcd.map(|hosts| hosts.iter().map(|h| (*h).to_owned()).collect());
+        assert_eq!(s3.etcd_hosts, etcd);
     }
 
     #[rstest]

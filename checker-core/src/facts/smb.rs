@@ -25,6 +25,14 @@ pub struct Smb {
     pub containers: Vec<u64>,
 }
 
+impl Smb {
+    /// Whether the cluster has an SMB cluster.
+    #[must_use]
+    pub fn in_use(&self) -> bool {
+        !self.containers.is_empty()
+    }
+}
+
 impl Fact for Smb {
     const NAME: &'static str = "smb";
     const SCOPE: FactScope = FactScope::Cluster;

@@ -109,24 +109,26 @@ impl Fact for ComputeCpu {
     }
 }
 
-/// `37.4%`. Where the six hours lie across two samples there are two lines:
-/// then the higher one counts.
+/// `37.4%`, with warnings around it maybe. Where the six hours lie across two
+/// samples there are two lines: then the higher one counts.
 fn highest(text: &str) -> Result<Option<f64>, String> {
     let mut highest: Option<f64> = None;
+    let mut noise = None;
     let is_blank = |c: char| c.is_whitespace() || c == '\0';
     for line in text.lines().map(|l| l.trim_matches(is_blank)) {
-        if line.is_empty() {
-            continue;
-        }
         let number = line.trim_end_matches('%').trim_end().replace(',', ".");
-        let value: f64 = number
-            .parse()
-            .ok()
-            .filter(|v: &f64| v.is_finite() && *v >= 0.0)
-            .ok_or_else(|| format!("{:?} is no percentage", crate::facts::short(line)))?;
-        highest = Some(highest.map_or(value, |h| h.max(value)));
+        match number.parse::<f64>() {
+            Ok(value) if value.is_finite() && value >= 0.0 => {
+                highest = Some(highest.map_or(value, |h| h.max(value)));
+            }
+            _ if line.is_empty() => {}
+            _ => noise = Some(line),
+        }
     }
-    Ok(highest)
+    match (highest, noise) {
+        (None, Some(line)) => Err(format!("{:?} is no percentage", super::short(line))),
+        (highest, _) => Ok(highest),
+    }
 }
 
 #[cfg(test)]
@@ -154,6 +156,7 @@ mod tests {
     #[case::comma("12,5%", Ok(Some(12.5)))]
     #[case::blank_before_the_sign("12.5 %", Ok(Some(12.5)))]
     #[case::two_samples("12.5%\n61.0%\n", Ok(Some(61.0)))]
+    #[case::between_noise("[WARN] the cache is stale\n37.4%\ndone.\n\0", Ok(Some(37.4)))]
     #[case::no_sample("", Ok(None))]
     #[case::blank_and_nul(" \n\0", Ok(None))]
     #[case::a_word("N/A", Err(()))]

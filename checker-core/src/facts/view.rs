@@ -91,6 +91,8 @@ impl<'a> View<'a> {
         };
         let why = match found.end() {
             End::Exited(_) => return Ok(found),
+            // The fleet ends what floods it.
+            End::Signalled(_) if found.truncated() => Why::Truncated,
             End::Signalled(signal) => Why::Signalled(*signal),
             End::TimedOut => Why::TimedOut,
             End::Lost => match self.reach().and_then(|r| r.error.clone()) {
@@ -196,4 +198,28 @@ pub(crate) fn says_unknown(record: &Record) -> bool {
     }
     let text = record.stderr_text().to_ascii_lowercase();
     WORDS.iter().any(|word| text.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use rstest::rstest;
+
+    use super::*;
+    use crate::evidence::{NotRun, RawRecord, Redactor};
+
+    #[rstest]
+    #[case::flood(true, Why::Truncated)]
+    #[case::killed_by_someone(false, Why::Signalled(15))]
+    fn what_was_ended_since_it_flooded_was_cut(#[case] truncated: bool, #[case] why: Why) {
+        let raw = RawRecord::not_run("weka:x", "weka x", Timestamp::UNIX_EPOCH, NotRun::Deadline);
+        let mut store = Store::default();
+        store.insert_cluster(Redactor::new().seal(RawRecord {
+            end: End::Signalled(15),
+            truncated,
+            ..raw
+        }));
+        let missing = View::cluster(&store).success("weka:x").unwrap_err();
+        assert_eq!(missing.why, why);
+    }
 }

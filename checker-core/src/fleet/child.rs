@@ -399,7 +399,7 @@ mod tests {
                 300,
                 100,
             ),
-            section("yes; exit 0", 20_000, 1000),
+            section("yes & yes; exit 0", 20_000, 1000),
             section(
                 "echo \"it's over\"; umask; echo \"$LC_ALL$LD_LIBRARY_PATH\"; pwd; kill -l >/dev/null; exit 0",
                 5000,

@@ -110,10 +110,6 @@ impl Frames {
         self.data(&rest);
     }
 
-    pub(super) fn sections(&self) -> &[Captured] {
-        &self.sections
-    }
-
     pub(super) fn section(&self, n: usize) -> &Captured {
         &self.sections[n]
     }
@@ -323,7 +319,7 @@ mod tests {
                 rest = tail;
             }
             let (frames, marks) = read(&chunks, &[20, 300]);
-            prop_assert_eq!(frames.sections(), expected.sections());
+            prop_assert_eq!(&frames.sections, &expected.sections);
             prop_assert_eq!(frames.noise(), expected.noise());
             prop_assert_eq!(frames.finished(), expected.finished());
             prop_assert_eq!(marks, expected_marks);

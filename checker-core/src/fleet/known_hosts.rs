@@ -176,6 +176,10 @@ impl KnownHosts {
     pub(super) fn remember(&self, name: &str, key: &[u8]) -> io::Result<()> {
         let kind = kind(key);
         let mut entries = self.entries();
+        // Another thread may have met the same host in the meantime.
+        if entries.iter().any(|e| e.key == key && e.is_for(name)) {
+            return Ok(());
+        }
         let line = format!("{name} {kind} {}\n", BASE64_STANDARD.encode(key));
         entries.push(Entry {
             marker: Marker::None,
@@ -436,6 +440,8 @@ mod tests {
         let after = std::fs::read_to_string(&file).unwrap();
         assert!(after.starts_with(&format!("{before}\n[b]:2222 {ED} ")));
         assert!(after.ends_with('\n'));
+        hosts.remember("[b]:2222", &key(ED, "2")).unwrap();
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), after);
         let again = KnownHosts::read(&[file]).unwrap();
         assert_eq!(again.check(&names(&["a"]), &key(ED, "1")), Verdict::Known);
         assert_eq!(

@@ -18,15 +18,15 @@
 //!   everything is ended. (Not before, so that the text also works as
 //!   `ssh HOST sh -s <script`.)
 //! - `0`, `1`: the running section shall end. The first time its processes get
-//!   SIGTERM. The second time, when something does not let itself be ended, the
-//!   section is left behind and the next one begins. The number is that of the
+//!   SIGTERM, the second time SIGKILL; what hangs in the kernel even then is left
+//!   behind, and the next section begins. The number is that of the
 //!   section modulo 2, so that a word that arrives late ends nothing else.
 //!
-//! The cost: one fork for that shell and one for each section; no exec.
-//! A non-interactive shell has no process group per job, so SIGTERM goes to
-//! the whole group (sshd makes one per session, we make one for a local
-//! child); the script's own shell survives it by its trap, which a section does not
-//! inherit, and the watching one ignores it (a signal would end its `read`).
+//! The cost: one fork for that shell and one for each section; no exec. Only
+//! when something must be ended are the processes looked for in /proc: a
+//! non-interactive shell has no process group per job, and what a section has
+//! started must be gone before the next one prints. So a probe must stay in
+//! its session. The watching shell ignores SIGTERM, which would end its `read`.
 
 use std::fmt::Write as _;
 
@@ -63,15 +63,41 @@ PATH=${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 export LC_ALL PATH
 cd /
 exec 3<&0 4>&2 </dev/null 2>/dev/null
-n= w= g= k=
+n= w= g=
+# Sends a signal to whatever a section has started, and counts it: what is in
+# our session, if we have one of our own, else what is in our process group.
+# Not to ourselves, nor to those whom we run for (a sudo, someone's wrapper).
+z() {
+  read -r l <"/proc/$$/stat"
+  set -- "$1" ${l##*) }
+  v=$5 o=$4
+  [ "$v" = "$o" ] || v=
+  a=" $$ $d " i=$3
+  while [ "$i" -gt 1 ] && read -r l <"/proc/$i/stat"; do
+    a="$a$i "
+    set -- "$1" ${l##*) }
+    i=$3
+  done
+  k=0
+  for f in /proc/[0-9]*/stat; do
+    read -r l <"$f" || continue
+    i=${f#/proc/}
+    i=${i%/stat}
+    set -- "$1" ${l##*) }
+    [ "$4" = "$o" ] || [ "$5" = "$v" ] || continue
+    case $2 in Z | X) continue ;; esac
+    case $a in *" $i "*) continue ;; esac
+    k=$((k + 1))
+    kill -"$1" "$i"
+  done
+}
 c() {
   # Any signal ends the wait; what it was meant for decides on the rest.
   w=1
   if [ "$n" ] && [ "$((n % 2))" = "$1" ]; then
-    if [ "$g" ]; then g=2; else g=1; kill -TERM 0; fi
+    if [ "$g" ]; then g=2 && z KILL; else g=1 && z TERM; fi
   fi
 }
-trap 'w=1' TERM
 trap 'c 0' USR1
 trap 'c 1' USR2
 trap 'exit 129' HUP
@@ -104,16 +130,24 @@ s() {
   r=$?
   while [ "$w" ]; do
     w=
-    if [ "$g" = 2 ]; then
-      kill -KILL "$p"
-      k=1
-      break
-    fi
+    [ "$g" = 2 ] && break
     wait "$p"
     q=$?
     [ "$q" = 127 ] || r=$q
   done
   n=
+  # What it has started may live on for a moment, and must not print into the
+  # next section.
+  if [ "$g" ]; then
+    q=TERM
+    for x in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+      [ "$x" -gt 8 ] && q=KILL
+      [ "$g" = 2 ] && q=KILL
+      z "$q"
+      [ "$k" = 0 ] && break
+      sleep 0.05
+    done
+  fi
   printf '\n%s E %s %s\n' "$m" "$1" "$r" >&4
   printf '\n%s E %s %s\n' "$m" "$1" "$r"
 }
@@ -122,8 +156,6 @@ s() {
 const EPILOGUE: &str = r#"kill -KILL "$d"
 printf '\n%s Z\n' "$m" >&4
 printf '\n%s Z\n' "$m"
-# What was left behind goes with us.
-[ "$k" ] && kill -KILL 0
 exit 0
 }
 "#;

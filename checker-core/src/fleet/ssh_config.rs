@@ -79,6 +79,11 @@ impl SshConfig {
         }
     }
 
+    /// Whether nothing is in the file that only the system's `ssh` understands.
+    pub(super) fn is_understood(&self) -> bool {
+        self.all_by_system.is_none()
+    }
+
     /// What is configured for a server that goes by several names: for the
     /// first that the operator wrote a block for, else for the last.
     pub(super) fn lookup(&self, names: &[&str]) -> HostSettings {
@@ -130,8 +135,8 @@ fn without_values_it_refuses(text: &str) -> String {
             let name = words.next().unwrap_or_default().to_ascii_lowercase();
             let value = words.next().unwrap_or_default();
             let seconds = value.trim_matches(|c: char| c.is_whitespace() || "=\"".contains(c));
-            !UNUSED.contains(&name.as_str())
-                && !(name == "connecttimeout" && seconds.parse::<u32>().is_err())
+            let refused = name == "connecttimeout" && seconds.parse::<u32>().is_err();
+            !refused && !UNUSED.contains(&name.as_str())
         })
         .flat_map(|line| [line, "\n"])
         .collect()
@@ -338,7 +343,9 @@ mod tests {
 
     #[test]
     fn a_match_block_sends_everyone_through_the_system() {
-        let found = look("Host a\nMatch exec true\n ProxyJump x\n", &["b"]);
+        let with_match = config("Host a\nMatch exec true\n ProxyJump x\n").unwrap();
+        assert!(!with_match.is_understood());
+        let found = with_match.lookup(&["b"]);
         assert!(found.by_system.is_some_and(|why| why.contains("Match")));
     }
 

@@ -17,4 +17,4 @@ pub use model::{
     Verdict,
 };
 pub use printable::printable;
-pub use text::{TextOptions, text};
+pub use text::{TextOptions, text, verdict_line};

@@ -68,6 +68,33 @@ pub fn text(
     writer.page.finish()
 }
 
+/// The verdict in one line, for `--quiet` and for the log.
+#[must_use]
+pub fn verdict_line(report: &Report) -> String {
+    let report = cleaned(report);
+    let (_, _, words) = verdict_shown(report.verdict);
+    let name = report.cluster.name.as_deref().unwrap_or("unknown");
+    format!(
+        "{words} (cluster {name}, {}; {})",
+        upgrade(&report),
+        counts(&report)
+    )
+}
+
+/// Mark, colour and words of a verdict.
+fn verdict_shown(verdict: Verdict) -> (&'static str, Tint, &'static str) {
+    match verdict {
+        Verdict::Green => ("✓", Tint::Green, "GREEN: nothing stands in the way"),
+        Verdict::Yellow => ("!", Tint::Yellow, "YELLOW: there are warnings"),
+        Verdict::Red => ("✗", Tint::Red, "RED: the upgrade must not start"),
+        Verdict::Unknown => (
+            "?",
+            Tint::Magenta,
+            "UNKNOWN: not everything could be verified",
+        ),
+    }
+}
+
 /// The report with every text from outside made printable, once and before
 /// anything else, so that no line of this renderer can forget it.
 fn cleaned(report: &Report) -> Report {
@@ -139,16 +166,7 @@ impl Writer<'_> {
             page.marked(0, "Servers  ", Tint::Plain, &reached(&report.servers));
         }
         page.marked(0, "Checked  ", Tint::Plain, &checked(report));
-        let (mark, tint, words) = match report.verdict {
-            Verdict::Green => ("✓", Tint::Green, "GREEN: nothing stands in the way"),
-            Verdict::Yellow => ("!", Tint::Yellow, "YELLOW: there are warnings"),
-            Verdict::Red => ("✗", Tint::Red, "RED: the upgrade must not start"),
-            Verdict::Unknown => (
-                "?",
-                Tint::Magenta,
-                "UNKNOWN: not everything could be verified",
-            ),
-        };
+        let (mark, tint, words) = verdict_shown(report.verdict);
         page.marked(0, "Verdict  ", tint, &format!("{mark} {words}"));
         page.marked(0, "         ", Tint::Plain, &counts(report));
     }

@@ -1,8 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use checker_core::facts::Missing;
 use checker_core::facts::containers::Containers;
 use checker_core::facts::servers::{Roster, Servers};
-use checker_core::server::Role;
+use checker_core::server::{Role, Server};
 use checker_core::{Context, Judgement, check};
 
 check! {
@@ -31,7 +32,7 @@ check! {
         when: "all",
         levels: [Fail],
         sources: ["public checker, check 38", "rules I16"],
-        needs: [&Roster, &Containers, &Servers],
+        needs: [&Roster, &Containers, Result<&Servers, Missing>],
         judge: judge,
     }
 }
@@ -40,9 +41,15 @@ fn judge(
     _: &Context<'_>,
     Roster(servers): &Roster,
     containers: &Containers,
-    // Without the server list a server with two addresses could count twice.
-    _: &Servers,
+    listed: Result<&Servers, Missing>,
 ) -> Judgement {
+    // Without the server list a server with two addresses could count twice.
+    let twice = |a: &Server| servers.iter().any(|b| a != b && a.hostname == b.hostname);
+    if let Err(missing) = listed
+        && servers.iter().any(twice)
+    {
+        return Judgement::unknown(missing.to_string());
+    }
     let mut owners: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let mut silent = Vec::new();
     for server in servers {
@@ -150,8 +157,28 @@ mod tests {
     }
 
     #[test]
+    fn without_a_server_list_names_tell_servers_apart() {
+        let list = |second: &str| {
+            json!([
+                container(1, "weka-01", "backend", &json!("a")),
+                container(2, second, "backend", &json!("a"))
+            ])
+        };
+        let judged = |second: &str| {
+            Evidence::running("4.0.2")
+                .weka("weka:containers", &list(second).to_string())
+                .judge_one(&MACHINE_IDS, "4.4.33")
+        };
+        assert_eq!(judged("weka-02").outcome, Outcome::Fail);
+        assert_eq!(judged("weka-01").outcome, Outcome::Unknown);
+    }
+
+    #[test]
     fn damaged_answers_are_unknown() {
-        let list = json!([container(1, "weka-01", "backend", &json!("a"))]);
+        let list = json!([
+            container(1, "weka-01", "backend", &json!("a")),
+            container(2, "weka-01", "backend", &json!("a"))
+        ]);
         let base = Evidence::running("4.4.21.2").weka("weka:containers", &list.to_string());
         damaged::is_unknown(&MACHINE_IDS, "4.4.33", "weka:servers", &base);
         let base = Evidence::running("4.4.21.2").weka("weka:servers", "[]");

@@ -40,7 +40,7 @@ const ONLY_NFS_W: (u32, u32) = (4, 3);
 
 fn judge(context: &Context<'_>, Nfs(groups): &Nfs) -> Judgement {
     if groups.is_empty() {
-        return Judgement::skipped("NFS is not in use: there is no interface group");
+        return super::not_in_use();
     }
     let having = |flag: Option<bool>| -> Vec<&InterfaceGroup> {
         let same = |group: &&InterfaceGroup| group.allow_manage_gids == flag;

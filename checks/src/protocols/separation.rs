@@ -1,4 +1,4 @@
-use checker_core::facts::containers::{Container, Containers};
+use checker_core::facts::containers::Containers;
 use checker_core::facts::nfs::Nfs;
 use checker_core::facts::s3::S3;
 use checker_core::facts::smb::Smb;
@@ -170,7 +170,7 @@ fn protocol(
     };
     for (id, more) in places {
         match containers.0.iter().find(|container| container.id == id) {
-            Some(container) if stands_on(container, server) => {
+            Some(container) if container.stands_on(server) => {
                 let line = format!("{name}: container {id} ({}){more}", container.name);
                 protocol.here.push(line);
             }
@@ -180,17 +180,6 @@ fn protocol(
         }
     }
     protocol
-}
-
-/// By address: two servers can have one host name. The name counts only for
-/// a container that has no address.
-fn stands_on(container: &Container, server: &Server) -> bool {
-    if container.addresses.is_empty() {
-        container.hostname == server.hostname
-    } else {
-        let own = |address: &String| server.addresses.contains(address);
-        container.addresses.iter().any(own)
-    }
 }
 
 #[cfg(test)]

@@ -45,6 +45,7 @@ fn config(call: &Call<'_>) -> Answer {
         "snapLayers[*].stowInfo.LOCAL.bucketsNum" => {
             Some(cluster.snapshots.iter().map(|s| json!(s.buckets)).collect())
         }
+        "disks" => Some(disks(call)),
         _ => None,
     };
     match found {
@@ -61,6 +62,21 @@ fn config(call: &Call<'_>) -> Answer {
             )
         }
     }
+}
+
+/// Every disk of the configuration; none was ever phased out.
+fn disks(call: &Call<'_>) -> Value {
+    let containers = call.cluster.containers();
+    let drives = containers.iter().flat_map(|(_, c)| &c.drives);
+    let disks: serde_json::Map<String, Value> = drives
+        .map(|d| {
+            let state = if d.should_be_active { "ACTIVE" } else { "INACTIVE" };
+            let value = json!({"_targetState": {"state": state}, "_committedState": {"state": state},
+                "lastPhaseOutGeneration": "ConfigGeneration<INVALID>", "lastPhaseOutSizeB": 0, "sizeB": d.size});
+            (format!("DiskId<{}>", d.id), value)
+        })
+        .collect();
+    Value::Object(disks)
 }
 
 fn overrides(call: &Call<'_>) -> Answer {

@@ -13,6 +13,10 @@ pub(super) const COMMANDS: &[Command] = &[
     Command::new("local resources", resources)
         .without_login()
         .options(&[Opt::value(&["--container", "-C"]), Opt::flag(&["--stable"])]),
+    Command::new("local exec", exec)
+        .without_login()
+        .options(&[Opt::value(&["--container", "-C"]), Opt::flag(&["-v"])])
+        .words(8),
 ];
 
 /// One local container, wherever the model keeps it.
@@ -116,6 +120,24 @@ fn status(call: &Call<'_>) -> Answer {
             Answer::Failed(1, format!("error: Container {name} does not exist"))
         }
         _ => Answer::Json(Value::Object(all)),
+    }
+}
+
+/// A command inside of a local container: of all there could be, only the
+/// version of the SMB-W server.
+fn exec(call: &Call<'_>) -> Answer {
+    if let Some(failed) = no_agent(call) {
+        return failed;
+    }
+    let name = call.value("--container").unwrap_or("default");
+    let running = containers(call.here).any(|c| c.name == name && c.state.running);
+    let version = call.here.tsmb.as_ref().filter(|_| call.has("-v"));
+    match (&call.arguments.words[..], version) {
+        _ if !running => Answer::Failed(1, format!("error: Container {name} is not running")),
+        (["tsmb-server"], Some(version)) => {
+            Answer::Text(format!("tsmb-server version {version}\nbuilt for Linux\n"))
+        }
+        (words, _) => Answer::Failed(127, format!("sh: {}: not found", words.join(" "))),
     }
 }
 

@@ -106,9 +106,9 @@ fn rules(call: &Call<'_>) -> Answer {
                 .rules
                 .iter()
                 .zip(1..)
-                .map(|((prefix, days), n)| {
-                    json!({"id": format!("rule-{n}"), "prefix": prefix, "tags": "class=cold,team=a",
-                        "expiry_days": days.to_string(), "enabled": true})
+                .map(|(rule, n)| {
+                    json!({"id": format!("rule-{n}"), "prefix": rule.prefix, "tags": rule.tags.join(","),
+                        "expiry_days": rule.days.to_string(), "enabled": true})
                 })
                 .collect(),
         ),

@@ -6,9 +6,9 @@ use checker_core::Version;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Bucket, Cluster, Config, Container, Drive, Filesystem, InterfaceGroup, LocalContainer,
-    LocalState, Login, Mode, Mount, Nfs, NfsPort, Organization, Reachability, Rebuild, S3, Server,
-    Severity, Snapshot, Stow, Unit, Upgrade, User, uuid,
+    Bucket, Cluster, Config, Container, Drive, Filesystem, InterfaceGroup, LifecycleRule,
+    LocalContainer, LocalState, Login, Mode, Mount, Nfs, NfsPort, Organization, Reachability,
+    Rebuild, S3, Server, Severity, Snapshot, Stow, Unit, Upgrade, User, WekafsMount, uuid,
 };
 
 /// The time in every simulated cluster: 2026-07-20 02:00:00 UTC.
@@ -41,6 +41,12 @@ impl Cluster {
             server(&name, &address(1, n), backends + n)
         }));
         let (back, front) = servers.split_at_mut(backends);
+        for client in front.iter_mut() {
+            client.wekafs.push(WekafsMount {
+                at: "/mnt/weka".to_owned(),
+                device: "weka-01/fs01".to_owned(),
+            });
+        }
         if *release >= FIRST_WITH_MCB {
             for make in [drives, compute, frontend] {
                 add(back, &mut ids, release, make);
@@ -141,6 +147,9 @@ impl Cluster {
         let containers = self.protocol_containers(backends);
         for &n in backends {
             self.add_local(n, "ganesha", "ganesha");
+            if let Some(server) = self.servers.get_mut(n) {
+                server.nfs_connections = 212 + 9 * n as u64;
+            }
         }
         self.nfs.config_fs = Some(".config_fs".to_owned());
         self.nfs.groups.push(InterfaceGroup {
@@ -177,7 +186,11 @@ impl Cluster {
             buckets: vec![Bucket {
                 name: "bucket-a".to_owned(),
                 used: 1 << 20,
-                rules: vec![("logs/".to_owned(), 60)],
+                rules: vec![LifecycleRule {
+                    prefix: "logs/".to_owned(),
+                    tags: vec!["class=cold".to_owned(), "team=a".to_owned()],
+                    days: 60,
+                }],
             }],
         });
     }
@@ -187,6 +200,9 @@ impl Cluster {
         let containers = self.protocol_containers(backends);
         for &n in backends {
             self.add_local(n, "smbw", "smbw");
+            if let Some(server) = self.servers.get_mut(n) {
+                server.tsmb = Some("3024.3.22.11".to_owned());
+            }
         }
         self.smb = Some(super::Smb {
             containers,
@@ -310,6 +326,11 @@ fn server(name: &str, address: &str, n: usize) -> Server {
             },
         ],
         data_dirs: BTreeMap::new(),
+        wekafs: Vec::new(),
+        nfs_connections: 0,
+        tsmb: None,
+        iommu_groups: 0,
+        cut_off: false,
         // Within what time synchronisation leaves.
         clock_offset_ms: [0, 2, -1, 4, -3][n % 5],
         busybox: false,

@@ -3,6 +3,17 @@
 
 use serde::{Deserialize, Serialize};
 
+/// A lifecycle rule of a bucket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LifecycleRule {
+    /// Which objects it is for.
+    pub prefix: String,
+    /// Which objects it is for: `class=cold`.
+    pub tags: Vec<String>,
+    /// After how many days they expire.
+    pub days: u32,
+}
+
 /// One S3 bucket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bucket {
@@ -10,9 +21,9 @@ pub struct Bucket {
     pub name: String,
     /// Bytes in use.
     pub used: u64,
-    /// Prefix and days of each lifecycle rule.
+    /// Its lifecycle rules.
     #[serde(default)]
-    pub rules: Vec<(String, u32)>,
+    pub rules: Vec<LifecycleRule>,
 }
 
 /// The S3 cluster.

@@ -47,6 +47,15 @@ pub struct Mount {
     pub used: u64,
 }
 
+/// A mounted file system of WEKA's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WekafsMount {
+    /// Where it is mounted.
+    pub at: String,
+    /// `weka-01/fs01`.
+    pub device: String,
+}
+
 /// How the tool gets on with a server.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -106,6 +115,21 @@ pub struct Server {
     pub mounts: Vec<Mount>,
     /// Directories below `/opt/weka/data` with their apparent size in KiB.
     pub data_dirs: BTreeMap<String, u64>,
+    /// WEKA's file systems that are mounted.
+    #[serde(default)]
+    pub wekafs: Vec<WekafsMount>,
+    /// How many NFS clients are connected.
+    #[serde(default)]
+    pub nfs_connections: u64,
+    /// The version of the SMB-W server, where there is one.
+    #[serde(default)]
+    pub tsmb: Option<String>,
+    /// How many groups of devices its IOMMU keeps apart; 0 with the IOMMU off.
+    #[serde(default)]
+    pub iommu_groups: u64,
+    /// Whether a firewall keeps it from the backends' management ports.
+    #[serde(default)]
+    pub cut_off: bool,
     /// How far its clock is ahead of the true time, in milliseconds.
     #[serde(default)]
     pub clock_offset_ms: i64,

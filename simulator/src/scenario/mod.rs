@@ -6,11 +6,13 @@
 
 mod access;
 mod answers;
+mod clients;
 mod clusters;
 mod health;
 mod nights;
 mod protocols;
 mod servers;
+mod services;
 mod tasks;
 
 use crate::model::Cluster;
@@ -57,7 +59,9 @@ const ITEMS: &[&[Item]] = &[
     health::ITEMS,
     tasks::ITEMS,
     protocols::ITEMS,
+    services::ITEMS,
     servers::ITEMS,
+    clients::ITEMS,
 ];
 
 fn items() -> impl Iterator<Item = &'static Item> {

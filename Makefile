@@ -1,0 +1,35 @@
+# What can be done here. `make test` is what every change must pass.
+
+.PHONY: help demo test setup bench generate
+.DEFAULT_GOAL := help
+
+help:
+	@echo 'make demo    build the tool and run its main job on a simulated cluster'
+	@echo 'make test    install what the tests need, then format, lints, documents and all tests'
+	@echo 'make generate  write anew what documents show of the tool: picture, example log, list of checks, schema'
+	@echo 'make bench   measure a check of 5, 25 and 100 servers against plain ssh (about 10 minutes)'
+
+# The report of a cluster with things to fix ends with an exit status of its
+# own (0 to 3); only what is above is a failure of the demonstration.
+demo:
+	@cargo run --quiet --bin checker -- --simulate demo --target-version 4.4.33 --no-bundle; \
+	status=$$?; test $$status -le 3
+
+setup:
+	@tests/setup.sh
+
+# Lints and documents first: they need the dependencies' metadata alone, and
+# what they build of OpenSSL is used again by the tests.
+test: setup
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps
+	cargo test --workspace --no-fail-fast
+
+# A test holds each of them to what the tool prints.
+generate:
+	UPDATE_DOCS=1 cargo test --quiet --test docs
+	UPDATE_SCHEMA=1 cargo test --quiet --package checker-core schema
+
+bench: setup
+	cargo bench --bench fleet

@@ -1,0 +1,89 @@
+//! The cluster that the servers of a lab seem to belong to.
+
+use std::fs;
+
+use checker_simulator::{Behaviour, Cluster, StandinState, write_state};
+use serde::Deserialize;
+
+use super::{Lab, Server};
+
+/// The release that a lab's cluster runs.
+const RUNNING: &str = "4.4.21.2";
+
+/// One call of `weka`, as the stand-in writes it down.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Call {
+    /// What stood behind `weka`.
+    args: Vec<String>,
+    /// The server, by the name in the model, which is unique.
+    pub(crate) server: String,
+}
+
+impl Call {
+    /// What stood behind `weka`, in one line.
+    pub(crate) fn line(&self) -> String {
+        self.args.join(" ")
+    }
+}
+
+impl Lab {
+    /// A healthy cluster that all servers are the backends of. Its model calls
+    /// them `weka-01`, `weka-02`, … whatever their host names are.
+    pub(crate) fn healthy(&self) -> Cluster {
+        Self::healthy_on(RUNNING, &self.servers)
+    }
+
+    /// A healthy cluster of this release on these servers.
+    pub(crate) fn healthy_on(release: &str, servers: &[Server]) -> Cluster {
+        let release = release.parse().expect("a release");
+        let mut cluster = Cluster::healthy(&release, servers.len(), 0);
+        for (model, server) in cluster.servers.iter_mut().zip(servers) {
+            model.hostname = server.hostname().to_owned();
+            model.addresses = vec![server.ipv4()];
+            // Protocols are a matter of the tests that need them.
+            model.local.clear();
+        }
+        cluster.nfs = checker_simulator::model::Nfs::default();
+        cluster.s3 = None;
+        cluster
+    }
+
+    /// Lets every server's `weka` answer for this cluster, and every server's
+    /// `systemctl` show the units that it has in it.
+    #[track_caller]
+    pub(crate) fn set_cluster(&self, cluster: &Cluster, behaviours: &[Behaviour]) {
+        for server in self.servers.iter().filter(|s| s.is_on()) {
+            let here = [server.ipv4(), server.ipv6()];
+            let model = cluster
+                .servers
+                .iter()
+                .find(|model| model.addresses.iter().any(|a| here.contains(a)));
+            // A server that is not in the cluster keeps its units.
+            if let Some(model) = model {
+                let units = model.units.iter().map(|(name, unit)| {
+                    // An empty word could not be told from the next.
+                    assert!(!unit.file_state.is_empty(), "{name} has no file state");
+                    let (load, active, sub) = (&unit.load, &unit.active, &unit.sub);
+                    format!("{name} {load} {active} {sub} {}\n", unit.file_state)
+                });
+                server.set_units(&units.collect::<String>());
+            }
+            let state = StandinState {
+                behaviours: behaviours.to_vec(),
+                log: Some("/run/lab/shared/weka-calls".into()),
+                server: model.map(|model| model.name.clone()),
+                ..StandinState::new(cluster.clone())
+            };
+            let path = self.shared().join(format!("state-{}.json", server.number));
+            write_state(&path, &state).unwrap_or_else(|error| panic!("{error}"));
+        }
+    }
+
+    /// Every call of `weka` on any server, in their order.
+    pub(crate) fn weka_calls(&self) -> Vec<Call> {
+        let log = fs::read_to_string(self.shared().join("weka-calls")).expect("the calls");
+        log.lines()
+            .map(|line| serde_json::from_str(line).expect("one call a line"))
+            .collect()
+    }
+}

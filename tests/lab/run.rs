@@ -1,0 +1,104 @@
+//! One run of the tool under test.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::Lab;
+
+/// A run that takes longer than this is killed, and its test fails.
+const TIME_LIMIT: Duration = Duration::from_secs(60);
+
+/// What `timeout` says of what it killed.
+const KILLED: i32 = 128 + 9;
+
+/// What a run left behind.
+#[derive(Debug)]
+pub(crate) struct Run {
+    /// Its exit status; `None` when a signal ended it.
+    pub(crate) status: Option<i32>,
+    /// Its standard output.
+    pub(crate) stdout: String,
+    /// Its standard error.
+    pub(crate) stderr: String,
+    /// The log that it wrote into its working directory.
+    pub(crate) log: String,
+    /// The bundle in its working directory, as the machine sees it while the
+    /// lab is there.
+    pub(crate) bundle: Option<PathBuf>,
+    /// Its working directory, on the server.
+    pub(crate) directory: String,
+    /// From its start to its end.
+    pub(crate) elapsed: Duration,
+}
+
+impl Lab {
+    /// Runs `checker` on server 1 as root, in a new directory.
+    #[track_caller]
+    pub(crate) fn checker(&self, arguments: &[&str]) -> Run {
+        self.checker_with(&[], arguments)
+    }
+
+    /// As [`Lab::checker`], with these variables (`NAME=value`) too.
+    #[track_caller]
+    pub(crate) fn checker_with(&self, environment: &[&str], arguments: &[&str]) -> Run {
+        let first = self.server(1);
+        let directory = first.run("mktemp -d /root/run-XXXXXX").trim().to_owned();
+        let begun = Instant::now();
+        let output = first
+            .command("RUST_BACKTRACE=1")
+            .args(environment)
+            .args(["timeout", "--foreground", "--signal=KILL"])
+            .arg(TIME_LIMIT.as_secs().to_string())
+            .args([
+                "sh",
+                "-c",
+                r#"cd "$1" && shift && exec checker "$@""#,
+                "sh",
+                &directory,
+            ])
+            .args(arguments)
+            .output()
+            .expect("nsenter runs");
+        let elapsed = begun.elapsed();
+        assert_ne!(
+            output.status.code(),
+            Some(KILLED),
+            "`checker {}` did not end within {TIME_LIMIT:?}; its log:\n{}",
+            arguments.join(" "),
+            first.read(&format!("{directory}/weka_upgrade_checker.log"))
+        );
+        let bundle = fs::read_dir(first.path(&directory))
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path())
+            .find(|path| path.to_string_lossy().ends_with(".tar.gz"));
+        Run {
+            status: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            log: first.read(&format!("{directory}/weka_upgrade_checker.log")),
+            bundle,
+            directory,
+            elapsed,
+        }
+    }
+}
+
+impl Run {
+    /// The report that it printed.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| {
+            panic!(
+                "no report ({error}); exit status {:?}\n--- stdout\n{}\n--- stderr\n{}",
+                self.status,
+                self.stdout.chars().take(2000).collect::<String>(),
+                self.stderr
+            )
+        })
+    }
+}
