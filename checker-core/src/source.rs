@@ -77,6 +77,32 @@ pub struct ServerProbe {
     pub limit: usize,
 }
 
+/// A piece of the script that needs words which the cluster told: the
+/// addresses of other servers. It reads them as its arguments (`$1`, …).
+#[derive(Debug)]
+pub struct DependentProbe {
+    /// The piece.
+    pub probe: ServerProbe,
+    /// The words for this server, from the containers of the cluster and the
+    /// servers of the run. They need no quoting. It must return the same for
+    /// the same evidence; where it returns none the piece is not sent.
+    pub words: fn(&View<'_>, &Server, &[Server]) -> Vec<String>,
+}
+
+impl DependentProbe {
+    /// The piece with these words in front.
+    ///
+    /// It lives as long as the process, as all probes do: a few hundred bytes
+    /// for each server and run.
+    pub(crate) fn with(&'static self, words: &[String]) -> &'static ServerProbe {
+        let script = format!("set -- {}\n{}", shell_words::join(words), self.probe.script);
+        Box::leak(Box::new(ServerProbe {
+            script: script.leak(),
+            ..self.probe
+        }))
+    }
+}
+
 /// What one server answered to the script.
 #[derive(Debug, Clone)]
 pub struct ServerAnswer {

@@ -3,6 +3,7 @@
 use checker_core::Outcome;
 use checker_core::evidence::{End, NotRun};
 use checker_core::macro_support::BuiltIn;
+use checker_core::server::{Role, Step};
 use checker_core::testkit::Evidence;
 
 /// Every way in which a command can fail to answer, tried with `key` on top
@@ -40,4 +41,48 @@ pub(crate) fn is_unknown(check: &'static BuiltIn, target: &str, key: &str, base:
             assert_eq!(result.outcome, Outcome::Unknown, "{what}: {result:#?}");
         }
     }
+}
+
+/// Every way in which one probe of a server can fail to answer; `others` are
+/// the probes beside it, and `good` is a whole answer that says that all is well.
+#[track_caller]
+pub(crate) fn probe_is_unknown(
+    check: &'static BuiltIn,
+    target: &str,
+    key: &str,
+    good: &str,
+    base: &Evidence,
+    others: &[(&str, &str)],
+) {
+    let half = &good[..good.len() / 2];
+    let exited = End::Exited;
+    let answers = [
+        ("not asked", None),
+        ("failed", Some((exited(1), good, "sh: no such file"))),
+        ("no program", Some((exited(127), "", "sh: not found"))),
+        ("too late", Some((End::TimedOut, good, ""))),
+        ("lost", Some((End::Lost, half, ""))),
+        ("killed", Some((End::Signalled(9), good, ""))),
+        ("empty", Some((exited(0), "", ""))),
+        ("cut", Some((exited(0), half, ""))),
+        ("a banner", Some((exited(0), "Welcome to weka-01\n", ""))),
+    ];
+    for (what, answer) in answers {
+        let mut records: Vec<_> = others
+            .iter()
+            .map(|(key, text)| base.record(key, End::Exited(0), text, ""))
+            .collect();
+        records.extend(answer.map(|(end, out, err)| base.record(key, end, out, err)));
+        let evidence = base
+            .clone()
+            .server_answered("weka-01", Role::Backend, records);
+        let result = evidence.judge_one(check, target);
+        assert_eq!(result.outcome, Outcome::Unknown, "{what}: {result:#?}");
+        assert!(result.remedy.is_none(), "{what}: {result:#?}");
+    }
+    let evidence = base
+        .clone()
+        .unreached("weka-01", Role::Backend, Step::Timeout, "10 s");
+    let result = evidence.judge_one(check, target);
+    assert_eq!(result.outcome, Outcome::Unknown, "{result:#?}");
 }

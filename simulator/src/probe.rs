@@ -9,10 +9,11 @@ use crate::model::{Cluster, Server};
 use crate::output::Output;
 
 /// The units that are asked for, in the order of the question.
-const UNITS: [&str; 3] = [
+const UNITS: [&str; 4] = [
     "weka-agent.service",
     "rpc-statd.service",
     "rpc-statd-notify.service",
+    "falcon-sensor.service",
 ];
 /// Stands for the digest of the join secret that all containers have.
 const JOIN_SECRET: &str = "5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed";
@@ -40,6 +41,17 @@ impl Cluster {
             "host:units" => Some(Output::text(units(server))),
             "host:space" => Some(Output::text(space(server))),
             "host:data-dirs" => Some(Output::text(data_dirs(server))),
+            "host:memory" => Some(Output::text(MEMORY)),
+            "host:mounts" => Some(Output::text(mounts(server))),
+            "host:cpu" => Some(Output::text(cpu(server))),
+            "host:boot" => Some(Output::text(BOOT)),
+            "host:build" => Some(Output::text(BUILD)),
+            "host:ports" => Some(Output::text(self.ports(server))),
+            "host:ofed" => Some(Output::text(
+                "cards 2\nofed MLNX_OFED_LINUX-23.10-0.5.5.0:\nend\n",
+            )),
+            "host:fallocate" => Some(Output::text("yes\n")),
+            "host:kernel-headers" => Some(Output::text(KERNEL_HEADERS)),
             "host:nfs-connections" => {
                 Some(Output::text(format!("ss {}\n", server.nfs_connections)))
             }
@@ -55,6 +67,20 @@ impl Cluster {
             "host:local-ps" => Some(self.weka_on(&server.name, &["local", "ps", "-J"])),
             _ => None,
         }
+    }
+
+    /// Every management port but its own answers.
+    fn ports(&self, asker: &Server) -> String {
+        let others = self.servers.iter().filter(|other| other.name != asker.name);
+        let mut text = String::new();
+        for other in others {
+            for container in other.containers.iter().filter(|c| c.is_backend()) {
+                for address in &other.addresses {
+                    let _ = writeln!(text, "open {address} {}", container.mgmt_port);
+                }
+            }
+        }
+        text + "end\n"
     }
 
     /// The version of the SMB-W server, if the server has its container at all.
@@ -181,9 +207,54 @@ fn data_paths(server: &Server) -> impl Iterator<Item = (String, u64)> {
         .map(|(name, kib)| (format!("{DATA}/{name}/"), *kib))
 }
 
+/// `/proc/meminfo` of a server with 384 GiB, most of it in huge pages.
+const MEMORY: &str = "MemTotal: 395266684 kB\nMemFree: 61236112 kB\nMemAvailable: 88412340 kB\n";
+
+/// A server of Rocky Linux 9, with UEFI and without Secure Boot.
+const BOOT: &str = "kernel 5.14.0-503.el9.x86_64\nfirmware efi\nsecure-boot 6 0 0 0 0\n\
+    ipv6 addresses\ndisable-ipv6 0\nend\n";
+
+const BUILD: &str = "kernel 5.14.0-503.el9.x86_64\nhas headers\nhas gcc\nhas make\nhas perl\n\
+    has libelf\nmanager dnf\nend\n";
+
+const KERNEL_HEADERS: &str = "kernel 5.14.0-503.el9.x86_64\nID=\"rocky\"\nlaunder_folio no\n";
+
+/// The mounts that matter, as `/proc/self/mountinfo` has them.
+fn mounts(server: &Server) -> String {
+    let mut text = "dir /opt/weka /opt/weka\ndir /tmp /tmp\n".to_owned();
+    for (n, mount) in server.mounts.iter().enumerate() {
+        let _ = writeln!(
+            text,
+            "{} 1 8:{n} / {} rw,relatime shared:1 - xfs {} rw,attr2",
+            30 + n,
+            mount.at,
+            mount.device
+        );
+    }
+    text.push_str(
+        "40 30 0:26 / /sys/fs/cgroup/cpu,cpuacct rw,nosuid shared:9 - cgroup cgroup rw,cpu,cpuacct\nend\n",
+    );
+    text
+}
+
+/// Two sockets of 32 cores at full speed.
+fn cpu(_: &Server) -> String {
+    let cores: String = (0..64).map(|n| format!("mhz {n} 2795\n")).collect();
+    format!(
+        "nodes 2\n{cores}flags avx2 aes\nmodel Intel(R) Xeon(R) Gold 6338 CPU @ 2.00GHz\ncpus 64\n"
+    )
+}
+
 /// The paths, then `df -P -k` of them: one line for each, in their order.
 fn space(server: &Server) -> String {
-    let mut paths = vec!["/opt/weka".to_owned()];
+    let system = [
+        "/",
+        "/var",
+        "/opt/weka",
+        "/opt/weka/logs",
+        "/opt/weka/traces",
+    ];
+    let mut paths = system.map(str::to_owned).to_vec();
     paths.extend(data_paths(server).map(|(path, _)| path));
     let mut text = String::new();
     for path in &paths {

@@ -67,19 +67,20 @@ fn a_probe_has_the_shape_of_the_real_one() {
         text(units),
         "Id=weka-agent.service\nLoadState=loaded\nActiveState=active\nSubState=running\nUnitFileState=enabled\n\n\
          Id=rpc-statd.service\nLoadState=loaded\nActiveState=inactive\nSubState=dead\nUnitFileState=disabled\n\n\
-         Id=rpc-statd-notify.service\nLoadState=loaded\nActiveState=inactive\nSubState=dead\nUnitFileState=disabled\n"
+         Id=rpc-statd-notify.service\nLoadState=loaded\nActiveState=inactive\nSubState=dead\nUnitFileState=disabled\n\n\
+         Id=falcon-sensor.service\nLoadState=not-found\nActiveState=inactive\nSubState=dead\nUnitFileState=\n"
     );
     let lines: Vec<&str> = text(space).lines().collect();
     let paths = lines.iter().filter(|l| l.starts_with("path ")).count();
-    assert_eq!(lines[0], "path /opt/weka");
-    assert_eq!(lines[1], "path /opt/weka/data/agent/");
+    assert_eq!(lines[..3], ["path /", "path /var", "path /opt/weka"]);
+    assert_eq!(lines[5], "path /opt/weka/data/agent/");
     let header: Vec<&str> = lines[paths].split_whitespace().collect();
     assert_eq!(
         header[..4],
         ["Filesystem", "1024-blocks", "Used", "Available"]
     );
     assert_eq!(lines.len(), 2 * paths + 1, "a line for each path");
-    let first: Vec<&str> = lines[paths + 1].split_whitespace().collect();
+    let first: Vec<&str> = lines[paths + 3].split_whitespace().collect();
     let number = |n: usize| first[n].parse::<u64>().expect("a number");
     assert_eq!(number(1), number(2) + number(3));
     assert_eq!((first[0], first[5]), ("/dev/sdb1", "/opt/weka"));
@@ -87,7 +88,7 @@ fn a_probe_has_the_shape_of_the_real_one() {
     assert!(text(dirs).contains("\t/opt/weka/data/weka_driver/\n"));
     assert_eq!(
         dirs.stdout.iter().filter(|b| **b == b'\n').count(),
-        paths - 1
+        paths - 5
     );
     assert!(text(local).trim_start().starts_with('['));
     assert_eq!(unheard.end, End::Exited(127));

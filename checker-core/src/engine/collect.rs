@@ -11,12 +11,15 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::plan::Plan;
 use super::{EngineError, Limits, Selection};
+use crate::check::UpgradePath;
 use crate::deadline::Deadline;
 use crate::event::{Event, Observers};
 use crate::evidence::{End, NotRun, RawRecord, Record, Redactor, ServerEvidence, Store};
-use crate::facts::{View, says_unknown, servers::roster, status::STATUS};
+use crate::facts::status::{STATUS, Status};
+use crate::facts::{Fact, View, says_unknown, servers::roster};
 use crate::server::{Reach, ReachError, Role, Server, Step};
-use crate::source::{ClusterCommand, DependentCommand, ServerAnswer, Source};
+use crate::source::{ClusterCommand, DependentCommand, ServerAnswer, ServerProbe, Source};
+use crate::version::Version;
 
 /// How many of the cluster's commands run at once: each is a process that
 /// asks the cluster's leader, which has an upgrade to look forward to.
@@ -98,6 +101,7 @@ impl<K: Copy + Eq + std::hash::Hash> Pending<K> {
 pub(super) fn collect(
     source: &Arc<dyn Source>,
     plan: &Plan,
+    target: &Version,
     selection: &Selection,
     limits: Limits,
     deadline: &Deadline,
@@ -107,7 +111,6 @@ pub(super) fn collect(
     let (sender, inbox) = mpsc::channel();
     let collector = Collector {
         source,
-        plan,
         limits,
         deadline,
         observers,
@@ -122,6 +125,13 @@ pub(super) fn collect(
     for record in records {
         store.insert_cluster(record);
     }
+    // From where to where: what the servers are asked depends on it.
+    let path = Status::read(&View::cluster(&store))
+        .ok()
+        .map(|status| UpgradePath {
+            from: status.release,
+            to: target.clone(),
+        });
 
     let mut asks: Vec<Arc<Ask>> = plan.commands.iter().map(|c| Arc::new(Ask::of(c))).collect();
     let mut waiting: Vec<&'static DependentCommand> = plan.dependents.clone();
@@ -158,7 +168,8 @@ pub(super) fn collect(
                 let pool = pool("server", limits.parallel.clamp(1, found.len()))?;
                 fleet = Pending::new(0..found.len());
                 for (n, server) in found.iter().enumerate() {
-                    collector.start_server(&pool, n, server);
+                    let probes = plan.probes_for(server, &found, path.as_ref(), &store);
+                    collector.start_server(&pool, n, server, probes);
                 }
                 fleet_pool = Some(pool);
             }
@@ -312,7 +323,6 @@ fn refusal(status: &[Record]) -> Option<NotRun> {
 
 struct Collector<'a> {
     source: &'a Arc<dyn Source>,
-    plan: &'a Plan,
     limits: Limits,
     deadline: &'a Deadline,
     observers: &'a Observers,
@@ -371,9 +381,14 @@ impl Collector<'_> {
         });
     }
 
-    fn start_server(&self, pool: &ThreadPool, n: usize, server: &Server) {
+    fn start_server(
+        &self,
+        pool: &ThreadPool,
+        n: usize,
+        server: &Server,
+        probes: Vec<&'static ServerProbe>,
+    ) {
         let source = Arc::clone(self.source);
-        let probes = self.plan.probes_on(server.role);
         let (sender, server) = (self.sender.clone(), server.clone());
         let (deadline, limit) = (self.deadline.clone(), self.limits.server);
         pool.spawn(move || {

@@ -160,6 +160,7 @@ pub fn run(
     let store = collect::collect(
         &source,
         &plan,
+        &request.target,
         &request.selection,
         request.limits,
         &deadline,
@@ -218,7 +219,8 @@ pub fn run(
     })
 }
 
-/// The pieces of the script that every server is sent when all checks run.
+/// The pieces of the script that servers are sent when all checks run, for any
+/// upgrade; those whose words the cluster tells come last, without their words.
 ///
 /// # Errors
 /// When no check is registered.
@@ -229,7 +231,9 @@ pub fn probes(
         clients: true,
         ..Selection::default()
     };
-    Ok(Plan::new(registry, &everything)?.probes)
+    let plan = Plan::new(registry, &everything)?;
+    let dependent = plan.dependent_probes.iter().map(|d| &d.probe);
+    Ok(plan.probes.iter().copied().chain(dependent).collect())
 }
 
 /// Judges evidence that is there already.

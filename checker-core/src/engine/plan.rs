@@ -1,15 +1,17 @@
 //! What must be asked for the selected checks.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::{EngineError, Selection};
-use crate::check::Check;
+use crate::check::{Applies, Check, UpgradePath};
 use crate::contract::Scope;
-use crate::facts::{FactSpec, containers::CONTAINERS, servers::SERVERS, status::STATUS};
+use crate::evidence::Store;
+use crate::facts::{FactSpec, View, containers::CONTAINERS, servers::SERVERS, status::STATUS};
 use crate::registry::{self, Registry};
-use crate::server::Role;
-use crate::source::{ClusterCommand, DependentCommand, ServerProbe};
+use crate::server::Server;
+use crate::source::{ClusterCommand, DependentCommand, DependentProbe, ServerProbe};
 
 /// The selected checks, and all that they need, each thing once.
 pub(super) struct Plan {
@@ -23,8 +25,11 @@ pub(super) struct Plan {
     pub(super) commands: Vec<&'static ClusterCommand>,
     /// The commands whose arguments stand in the answers to others.
     pub(super) dependents: Vec<&'static DependentCommand>,
-    /// The pieces of the script that runs on every server.
+    /// The pieces of the script that runs on the servers: what of it a server
+    /// is sent, [`Plan::probes_for`] says.
     pub(super) probes: Vec<&'static ServerProbe>,
+    /// The pieces whose words the cluster tells.
+    pub(super) dependent_probes: Vec<&'static DependentProbe>,
 }
 
 impl Plan {
@@ -77,6 +82,13 @@ impl Plan {
                 }
             }
         }
+        let mut dependent_probes: Vec<&'static DependentProbe> = Vec::new();
+        for dependent in facts.iter().flat_map(|spec| spec.dependent_probes) {
+            let key = dependent.probe.key;
+            if !dependent_probes.iter().any(|known| known.probe.key == key) {
+                dependent_probes.push(dependent);
+            }
+        }
         // The clock comes first in the script, since its answer is measured
         // against the moment at which the script was sent.
         probes.sort_by_key(|probe| (probe.key != "host:clock", probe.key));
@@ -86,26 +98,55 @@ impl Plan {
             commands,
             dependents,
             probes,
+            dependent_probes,
         })
     }
 
-    /// The probes for a server of this role: those that some check of such a
-    /// server needs, or of the cluster as a whole. A backend is not asked what
-    /// only clients are judged by.
-    pub(super) fn probes_on(&self, role: Role) -> Vec<&'static ServerProbe> {
-        let judged_by: BTreeSet<&str> = self
+    /// The pieces of the script for one server among all of the run.
+    ///
+    /// Only what a check needs that applies to this path, and that looks at
+    /// servers of this role or at the cluster as a whole. A piece can cost time, and
+    /// one of them writes (and removes) a file: whoever does not need the
+    /// answer does not ask. Without a path, what applies to any.
+    pub(super) fn probes_for(
+        &self,
+        server: &Server,
+        all: &[Server],
+        path: Option<&UpgradePath>,
+        store: &Store,
+    ) -> Vec<&'static ServerProbe> {
+        let needed: HashSet<&'static str> = self
             .checks
             .iter()
             .filter(|check| {
                 let scopes = &check.info().scope;
-                scopes.contains(&Scope::Cluster) || scopes.contains(&role.scope())
+                scopes.contains(&Scope::Cluster) || scopes.contains(&server.role.scope())
+            })
+            .filter(|check| match path {
+                Some(path) => check.applies(path) == Applies::Yes,
+                None => check.applies_always(),
             })
             .flat_map(|check| check.needs())
-            .flat_map(|spec| spec.probes)
-            .map(|probe| probe.key)
+            .flat_map(|spec| spec.evidence().collect::<Vec<_>>())
             .collect();
-        let wanted = |probe: &&ServerProbe| judged_by.contains(probe.key);
-        self.probes.iter().copied().filter(wanted).collect()
+        let dependent = |dependent: &&'static DependentProbe| {
+            // A fault inside costs this piece alone: it is not sent.
+            let words = catch_unwind(AssertUnwindSafe(|| {
+                (dependent.words)(&View::cluster(store), server, all)
+            }))
+            .unwrap_or_default();
+            (!words.is_empty()).then(|| dependent.with(&words))
+        };
+        let plain = self.probes.iter().copied();
+        plain
+            .filter(|probe| needed.contains(probe.key))
+            .chain(
+                self.dependent_probes
+                    .iter()
+                    .filter(|dependent| needed.contains(dependent.probe.key))
+                    .filter_map(dependent),
+            )
+            .collect()
     }
 }
 

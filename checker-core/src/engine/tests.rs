@@ -13,12 +13,13 @@ use crate::check;
 use crate::check::{Applies, Context};
 use crate::contract::{Judgement, Outcome};
 use crate::evidence::{End, RawRecord};
+use crate::facts::containers::Containers;
 use crate::facts::reach::Reached;
 use crate::facts::servers::Servers;
 use crate::facts::{Fact, FactScope, Missing};
 use crate::server::{Reach, ReachError, Role, Server, Step, Transport};
 use crate::source::{
-    Call, ClusterCommand, DependentCommand, ServerAnswer, ServerProbe, SourceKind,
+    Call, ClusterCommand, DependentCommand, DependentProbe, ServerAnswer, ServerProbe, SourceKind,
 };
 
 static GREETING: ServerProbe = ServerProbe {
@@ -58,6 +59,60 @@ check! {
             "panic in the check" => panic!("a check that fails inside"),
             other => Judgement::fail(other, "greet"),
         },
+    }
+}
+
+/// For targets from 5.0 on, and with the names of the other servers.
+static SHOUT: ServerProbe = ServerProbe {
+    key: "host:shout",
+    script: "echo HELLO",
+    ..GREETING
+};
+
+static CALL: DependentProbe = DependentProbe {
+    probe: ServerProbe {
+        key: "host:call",
+        script: "echo \"$@\"",
+        ..GREETING
+    },
+    words: |view, server, all| {
+        assert_ne!(server.name, "weka-3", "a fault inside");
+        let count = Containers::read(view).map_or(0, |list| list.0.len());
+        let others = all.iter().filter(|other| *other != server);
+        let names = others.map(|other| format!("{} of {count}", other.name));
+        names.collect()
+    },
+};
+
+#[derive(serde::Serialize)]
+struct Loud(String);
+
+impl Fact for Loud {
+    const NAME: &'static str = "loud";
+    const SCOPE: FactScope = FactScope::Server;
+    const PROBES: &'static [&'static ServerProbe] = &[&SHOUT];
+    const DEPENDENT_PROBES: &'static [&'static DependentProbe] = &[&CALL];
+
+    fn read(view: &View<'_>) -> Result<Self, Missing> {
+        view.text(SHOUT.key).map(Self)
+    }
+}
+
+check! {
+    /// The server shouts.
+    SHOUTS {
+        id: "other/shouts",
+        scope: [Backend],
+        when: "tgt >= 5.0",
+        applies: |path: &UpgradePath| if path.to >= Version::new(5, 0, 0, 0) {
+            Applies::Yes
+        } else {
+            Applies::No(format!("{} is older than 5.0", path.to))
+        },
+        levels: [],
+        sources: ["a test"],
+        needs: [&Loud],
+        judge: |_: &Context<'_>, loud: &Loud| Judgement::pass(loud.0.clone()),
     }
 }
 
@@ -540,7 +595,14 @@ fn a_server_is_asked_only_what_it_is_judged_by() {
         ..Selection::default()
     };
     let plan = super::plan::Plan::new(&registry, &selection).expect("a plan");
-    let keys = |role| -> Vec<&str> { plan.probes_on(role).iter().map(|p| p.key).collect() };
+    let keys = |role| -> Vec<&str> {
+        let server = Server {
+            role,
+            ..Scripted::healthy().here().expect("a server")
+        };
+        let probes = plan.probes_for(&server, &[], None, &Store::default());
+        probes.iter().map(|p| p.key).collect()
+    };
     assert_eq!(keys(Role::Backend), ["host:greeting"]);
     assert_eq!(keys(Role::Client), ["host:client-word"]);
 }
@@ -699,4 +761,69 @@ fn a_pattern_that_names_no_check_is_refused_with_the_nearest() {
         try_run(Scripted::healthy(), selection, Arc::default()),
         Err(EngineError::NothingSelected)
     ));
+}
+
+/// The keys, and what is sent under `host:call`, for one server of a plan.
+fn sent(selection: &Selection, target: &str, source: &Scripted, server: usize) -> Vec<String> {
+    let mut registry = Registry::new();
+    for check in [&GREETS, &SHOUTS] {
+        registry.register(Arc::new(check)).expect("registered");
+    }
+    let plan = Plan::new(&registry, selection).expect("a plan");
+    let redactor = Redactor::new();
+    let mut store = Store::default();
+    let far = Deadline::within(Duration::from_secs(1));
+    for (key, arguments) in [
+        ("weka:status", "status -J"),
+        ("weka:containers", "cluster container -J"),
+        ("weka:servers", "cluster servers list -J"),
+    ] {
+        store.insert_cluster(redactor.seal(source.cluster(key, arguments, &far)));
+    }
+    let path = Status::read(&View::cluster(&store))
+        .ok()
+        .map(|status| UpgradePath {
+            from: status.release,
+            to: target.parse().expect("a release"),
+        });
+    let all = crate::facts::servers::roster(&store).expect("servers");
+    let probes = plan.probes_for(&all[server], &all, path.as_ref(), &store);
+    let shown = |probe: &&ServerProbe| match probe.key {
+        "host:call" => probe.script.to_owned(),
+        key => key.to_owned(),
+    };
+    probes.iter().map(shown).collect()
+}
+
+#[test]
+fn a_server_is_asked_only_what_applies() {
+    let all = Selection::default();
+    let source = Scripted::healthy();
+    assert_eq!(sent(&all, "4.4.33", &source, 0), ["host:greeting"]);
+    let words = "set -- 'weka-2 of 3' 'weka-3 of 3'\necho \"$@\"";
+    assert_eq!(
+        sent(&all, "5.0.4.401", &source, 0),
+        ["host:greeting", "host:shout", words]
+    );
+    // A fault inside costs its own piece.
+    assert_eq!(
+        sent(&all, "5.0.4.401", &source, 2),
+        ["host:greeting", "host:shout"]
+    );
+    // What the running release decides is not asked while that is not known.
+    let silent = Scripted::healthy().command("status -J", answer("no JSON"));
+    assert_eq!(sent(&all, "5.0.4.401", &silent, 0), ["host:greeting"]);
+}
+
+#[test]
+fn a_client_is_asked_nothing_that_is_for_backends() {
+    let clients = Selection {
+        clients: true,
+        ..Selection::default()
+    };
+    let container = |id: u64, mode: &str| json!({"host_id": id, "hostname": format!("weka-{id}"), "host_ip": format!("10.0.0.{id}"), "mode": mode, "status": "UP"});
+    let list = json!([container(1, "backend"), container(2, "client")]).to_string();
+    let source = Scripted::healthy().command("cluster container -J", answer(&list));
+    assert_eq!(sent(&clients, "4.4.33", &source, 0), ["host:greeting"]);
+    assert_eq!(sent(&clients, "4.4.33", &source, 1), Vec::<String>::new());
 }

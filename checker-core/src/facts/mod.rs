@@ -9,32 +9,44 @@ mod missing;
 #[cfg(test)]
 mod probe_tests;
 mod shape;
+#[cfg(test)]
+mod shells;
 mod table;
 mod view;
 
 pub mod accepted_versions;
 pub mod alerts;
 pub mod blacklist;
+pub mod boot;
 pub mod boot_arguments;
+pub mod build;
 pub mod catalog;
 pub mod client_target;
 pub mod clock;
+pub mod container_net;
 pub mod containers;
+pub mod cpu;
 pub mod data_dirs;
 pub mod disks_config;
 pub mod download;
 pub mod drives;
+pub mod fallocate;
 pub mod filesystems;
 pub mod fsck;
 pub mod iommu;
+pub mod kernel_headers;
 pub mod local_containers;
 pub mod local_resources;
 pub mod login;
+pub mod memory;
+pub mod mgmt_ports;
+pub mod mounts;
 pub mod nfs;
 pub mod nfs_config;
 pub mod nfs_connections;
 pub mod nfs_options;
 pub mod object_stores;
+pub mod ofed;
 pub mod organizations;
 pub mod os;
 pub mod overrides;
@@ -76,7 +88,7 @@ use std::any::Any;
 
 use serde::Serialize;
 
-use crate::source::{ClusterCommand, DependentCommand, ServerProbe};
+use crate::source::{ClusterCommand, DependentCommand, DependentProbe, ServerProbe};
 
 /// The beginning of a text that came in the place of an answer, for an error.
 fn short(text: &str) -> String {
@@ -105,6 +117,8 @@ pub trait Fact: Any + Send + Sync + Serialize + Sized {
     const DEPENDENTS: &'static [&'static DependentCommand] = &[];
     /// The server probes that it is read from.
     const PROBES: &'static [&'static ServerProbe] = &[];
+    /// The server probes that it is read from whose words the cluster tells.
+    const DEPENDENT_PROBES: &'static [&'static DependentProbe] = &[];
 
     /// Reads it from the evidence.
     ///
@@ -148,6 +162,8 @@ pub struct FactSpec {
     pub dependents: &'static [&'static DependentCommand],
     /// The server probes that it is read from.
     pub probes: &'static [&'static ServerProbe],
+    /// The server probes that it is read from whose words the cluster tells.
+    pub dependent_probes: &'static [&'static DependentProbe],
     /// Reads it.
     pub read: fn(&View<'_>) -> Reading,
 }
@@ -162,6 +178,7 @@ impl FactSpec {
             commands: F::COMMANDS,
             dependents: F::DEPENDENTS,
             probes: F::PROBES,
+            dependent_probes: F::DEPENDENT_PROBES,
             read: |view| F::read(view).map(|fact| Box::new(fact) as Box<dyn AnyFact>),
         }
     }
@@ -172,6 +189,7 @@ impl FactSpec {
         commands
             .chain(self.dependents.iter().map(|d| d.key))
             .chain(self.probes.iter().map(|p| p.key))
+            .chain(self.dependent_probes.iter().map(|d| d.probe.key))
     }
 }
 

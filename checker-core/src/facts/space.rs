@@ -1,5 +1,5 @@
-//! What room a server has for WEKA: `df` of `/opt/weka` and of each directory
-//! in `/opt/weka/data`.
+//! What room a server has: `df` of `/`, of `/var`, of `/opt/weka` with its logs
+//! and traces, and of each directory in `/opt/weka/data`.
 
 use std::time::Duration;
 
@@ -10,6 +10,10 @@ use crate::source::ServerProbe;
 
 /// Where WEKA lives on a server.
 pub const OPT_WEKA: &str = "/opt/weka";
+/// Where WEKA writes its logs.
+pub const LOGS: &str = "/opt/weka/logs";
+/// Where WEKA keeps its traces.
+pub const TRACES: &str = "/opt/weka/traces";
 
 /// One `df` for all of them: it costs a fork, however many directories there are.
 ///
@@ -18,12 +22,11 @@ pub const OPT_WEKA: &str = "/opt/weka";
 pub static SPACE: ServerProbe = ServerProbe {
     key: "host:space",
     script: r#"set --
-for path in /opt/weka /opt/weka/data/*/; do
+for path in / /var /opt/weka /opt/weka/logs /opt/weka/traces /opt/weka/data/*/; do
     [ -d "$path" ] || continue
     printf 'path %s\n' "$path"
     set -- "$@" "$path"
 done
-[ "$#" -gt 0 ] || exit 0
 LC_ALL=C df -P -k "$@"
 "#,
     timeout: Duration::from_secs(10),
@@ -47,7 +50,8 @@ pub struct FileSystem {
     pub available: u64,
 }
 
-/// The file systems that WEKA lives on, on one server.
+/// The file systems that WEKA and the system live on, on one server. A
+/// directory that the server does not have is not in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Space(pub Vec<FileSystem>);
 
@@ -55,7 +59,7 @@ impl Space {
     /// The file system behind this path, if it was asked for.
     #[must_use]
     pub fn of(&self, path: &str) -> Option<&FileSystem> {
-        let path = path.trim_end_matches('/');
+        let path = bare(path);
         self.0.iter().find(|fs| fs.path == path)
     }
 }
@@ -70,6 +74,14 @@ impl Fact for Space {
     }
 }
 
+/// Without a `/` at its end, unless it is nothing else.
+fn bare(path: &str) -> &str {
+    match path.trim_end_matches('/') {
+        "" => "/",
+        bare => bare,
+    }
+}
+
 fn parse(text: &str) -> Result<Space, String> {
     let mut lines = text.lines().map(str::trim_end);
     let mut paths = Vec::new();
@@ -78,7 +90,7 @@ fn parse(text: &str) -> Result<Space, String> {
         .inspect(|line| paths.extend(line.strip_prefix("path ")))
         .any(|line| line.starts_with("Filesystem"));
     if paths.is_empty() {
-        return Err(format!("there is no directory {OPT_WEKA}"));
+        return Err("it names no directory".to_owned());
     }
     if !header {
         return Err("df printed no table".to_owned());
@@ -108,9 +120,8 @@ fn file_system(path: &str, row: &str) -> Option<FileSystem> {
     let percent = (4..words.len().saturating_sub(1)).find(|at| {
         words[*at].ends_with('%') && (at - 3..*at).all(|number| kib(number).is_some())
     })?;
-    let path = path.trim_end_matches('/');
     Some(FileSystem {
-        path: path.to_owned(),
+        path: bare(path).to_owned(),
         device: words[..percent - 3].join(" "),
         size: kib(percent - 3)?,
         used: kib(percent - 2)?,
@@ -123,6 +134,7 @@ fn file_system(path: &str, row: &str) -> Option<FileSystem> {
 mod tests {
     use rstest::rstest;
 
+    use super::super::shells;
     use super::*;
 
     const ANSWER: &str = "path /opt/weka\npath /opt/weka/data/drives0/\n\
@@ -161,30 +173,43 @@ mod tests {
         assert!(parse(text).is_err());
     }
 
+    #[test]
+    fn the_root_is_a_path_too() {
+        let text = "path /\npath /var\nFilesystem 1024-blocks Used Available Capacity Mounted on\n\
+            /dev/sda1 100 40 60 40% /\n/dev/sda1 100 40 60 40% /\n";
+        let space = parse(text).expect("readable");
+        assert_eq!(space.of("/").expect("asked for").size, 100 * 1024);
+        assert_eq!(space.of("/var").expect("asked for").mounted_on, "/");
+        assert_eq!(space.of(OPT_WEKA), None);
+    }
+
     /// The script for real, with another directory in the place of `/opt/weka`.
     #[rstest]
     #[case("sh")]
     #[case("dash")]
     #[case("bash")]
+    #[case("busybox sh")]
     fn the_script_runs(#[case] shell: &str) {
         let dir = tempfile::tempdir().expect("a directory");
         for name in ["drives0", "odd name; $(reboot) *", "compute0"] {
             std::fs::create_dir_all(dir.path().join("weka/data").join(name)).expect("a directory");
         }
+        std::fs::create_dir_all(dir.path().join("weka/logs")).expect("a directory");
         std::fs::write(dir.path().join("weka/data/a file"), "").expect("a file");
         let root = dir.path().join("weka");
         let root = root.to_str().expect("UTF-8");
         let script = SPACE.script.replace(OPT_WEKA, root);
-        let Ok(output) = std::process::Command::new(shell)
-            .args(["-c", &script])
-            .output()
-        else {
-            return; // This machine has no such shell.
+        let Some(text) = shells::printed(shell, &script) else {
+            return;
         };
-        assert!(output.status.success(), "{output:?}");
-        let space = parse(&String::from_utf8_lossy(&output.stdout)).expect("readable");
-        assert_eq!(space.0.len(), 4, "{space:?}");
-        assert!(space.of(root).is_some_and(|fs| fs.size > 0));
+        let space = parse(&text).expect("readable");
+        // `/`, `/var`, the root, its logs, three directories; it has no traces.
+        assert_eq!(space.0.len(), 7, "{space:?}");
+        for path in ["/", "/var", root] {
+            assert!(space.of(path).is_some_and(|fs| fs.size > 0), "{path}");
+        }
+        assert!(space.of(&format!("{root}/logs")).is_some());
+        assert_eq!(space.of(&format!("{root}/traces")), None);
         assert!(
             space
                 .of(&format!("{root}/data/odd name; $(reboot) *"))
@@ -192,15 +217,17 @@ mod tests {
         );
     }
 
-    #[test]
-    fn the_script_says_nothing_where_there_is_no_weka() {
+    #[rstest]
+    #[case("sh")]
+    #[case("bash")]
+    #[case("busybox sh")]
+    fn a_server_without_weka_says_so(#[case] shell: &str) {
         let script = SPACE.script.replace(OPT_WEKA, "/no/such/directory");
-        let output = std::process::Command::new("sh")
-            .args(["-c", &script])
-            .output()
-            .expect("a shell");
-        assert!(output.status.success(), "{output:?}");
-        assert_eq!(output.stdout, b"");
-        assert!(parse("").expect_err("nothing").contains(OPT_WEKA));
+        let Some(text) = shells::printed(shell, &script) else {
+            return;
+        };
+        let space = parse(&text).expect("readable");
+        assert!(space.of("/").is_some(), "{space:?}");
+        assert_eq!(space.of("/no/such/directory"), None);
     }
 }

@@ -15,8 +15,10 @@ pub const AGENT: &str = "weka-agent.service";
 pub const STATD: &str = "rpc-statd.service";
 /// The one that tells peers of a restart, `sm-notify`.
 pub const STATD_NOTIFY: &str = "rpc-statd-notify.service";
+/// The sensor of CrowdStrike Falcon.
+pub const FALCON: &str = "falcon-sensor.service";
 
-/// Three units in one call of `systemctl show`, then what the agent's pid file
+/// All units in one call of `systemctl show`, then what the agent's pid file
 /// says: a unit that systemd made of a SysV script stays `active (exited)`
 /// when its process dies.
 ///
@@ -25,11 +27,15 @@ pub const STATD_NOTIFY: &str = "rpc-statd-notify.service";
 /// `service … status` differs between releases, so its exit status decides.
 pub static UNITS: ServerProbe = ServerProbe {
     key: "host:units",
-    script: r#"units='weka-agent.service rpc-statd.service rpc-statd-notify.service'
-alive() {
+    script: r#"units='weka-agent.service rpc-statd.service rpc-statd-notify.service falcon-sensor.service'
+names=' '
+look() {
     for comm in /proc/[0-9]*/comm; do
-        { read -r name < "$comm"; } 2>/dev/null && [ "$name" = "$1" ] && return 0
+        { read -r name < "$comm"; } 2>/dev/null && names="$names$name "
     done
+}
+alive() {
+    case $names in *" $1 "*) return 0 ;; esac
     return 1
 }
 block() {
@@ -53,8 +59,11 @@ else
     else
         block weka-agent.service not-found inactive
     fi
+    look
     if alive rpc.statd; then block rpc-statd.service sysv active; else block rpc-statd.service sysv inactive; fi
     if alive sm-notify; then block rpc-statd-notify.service sysv active; else block rpc-statd-notify.service sysv inactive; fi
+    # The kernel cuts a name at 15 characters: falcon-sensor-bpf.
+    if alive falcon-sensor || alive falcon-sensor-b; then block falcon-sensor.service sysv active; else block falcon-sensor.service sysv inactive; fi
 fi
 pid=
 for file in /run/weka-agent.pid /var/run/weka-agent.pid; do
@@ -136,6 +145,8 @@ pub struct Units {
     pub statd: Unit,
     /// `rpc-statd-notify.service`.
     pub statd_notify: Unit,
+    /// `falcon-sensor.service`; `None` in evidence from before it was asked for.
+    pub falcon: Option<Unit>,
 }
 
 impl Fact for Units {
@@ -160,6 +171,7 @@ fn parse(text: &str) -> Result<Units, String> {
         agent: take(AGENT)?,
         statd: take(STATD)?,
         statd_notify: take(STATD_NOTIFY)?,
+        falcon: take(FALCON).ok(),
         agent_process: take("weka-agent.pid").ok().and_then(|pid| pid.runs()),
     })
 }
