@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::check::{TARGET, check, check_with, standard_arguments, text};
+use crate::check::{NOT_IN_A_LAB, TARGET, check, check_with, standard_arguments, text};
 use crate::lab::Lab;
 use crate::{Test, listed};
 
@@ -205,7 +205,7 @@ fn without_a_terminal_standard_output_carries_the_report_alone() {
         "{:?}",
         checked.run.stderr
     );
-    let plain = lab.checker(&["--target-version", TARGET, "--skip", "access/tool-data"]);
+    let plain = lab.checker(&["--target-version", TARGET, "--skip", NOT_IN_A_LAB]);
     assert!(!plain.stdout.contains('\u{1b}') && !plain.stdout.is_empty());
     assert_eq!(plain.status, Some(0), "{}", plain.stdout);
 }

@@ -161,6 +161,7 @@ fn one_with_busybox_for_its_programs_is_judged_alike_where_that_can_tell() {
     });
     checked.expect_only(&[
         ("server/opt-weka-space", "weka-03", "fail"),
+        ("server/traces-space", "weka-03", "warn"),
         // Its `du` has no apparent size.
         ("server/data-space", "weka-02", "unknown"),
     ]);
@@ -175,6 +176,7 @@ fn a_probe_that_prints_200_mb_is_unknown_and_costs_nothing_else() {
     checked.expect_only(&[
         ("access/agent", "weka-02", "unknown"),
         ("nfs/rpc-statd", "weka-02", "unknown"),
+        ("server/endpoint-security", "weka-02", "unknown"),
     ]);
     checked.expect_verdict("unknown");
 }

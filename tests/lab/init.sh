@@ -43,6 +43,7 @@ cp -R --preserve=mode --remove-destination /run/lab/setup/etc/. /etc/
 cp -R --preserve=mode --remove-destination /run/lab/setup/bin/. /usr/bin/
 cp -R --preserve=mode /run/lab/setup/root/. /root/
 cp -R --preserve=mode /run/lab/setup/weka/. /opt/weka/
+mkdir -p /opt/weka/logs /opt/weka/traces
 umount /run/lab/setup
 ln -sf /run/lab/checker /usr/bin/checker
 
