@@ -32,7 +32,7 @@ impl Cluster {
     ///
     /// The clock shows the cluster's time with the server's offset; a source
     /// that gives the answer a duration adds half of it, see
-    /// [`Cluster::clock_after`].
+    /// `Cluster::clock_after`.
     #[must_use]
     pub fn probe(&self, server: &str, key: &str) -> Option<Output> {
         let server = self.server(server)?;
