@@ -59,7 +59,6 @@ fn text(info: &CheckInfo) -> String {
             }
         }
     }
-    text.insert(text.find("\n  Scope").unwrap_or(0), '\n');
     text.push('\n');
-    text.replace("\n\n\n", "\n\n")
+    text
 }
