@@ -44,6 +44,10 @@ pub struct Container {
     pub core_ids: Option<Vec<u64>>,
     /// Its huge page memory, in bytes, where the cluster tells.
     pub memory_bytes: Option<u64>,
+    /// Whether the cluster forgets it some time after it went: a client that
+    /// comes with a mount, and has the cluster's release after the next one.
+    /// `None` where the cluster does not tell.
+    pub stateless: Option<bool>,
 }
 
 impl Container {
@@ -148,6 +152,11 @@ fn container(c: &Object<'_>) -> Result<Container, ShapeError> {
         cores: c.opt_number(&["cores"])?,
         core_ids: core_ids(c)?,
         memory_bytes: c.opt_number(&["memory"])?,
+        // A number of seconds, or null for one that stays.
+        stateless: c
+            .members()
+            .get("auto_remove_timeout")
+            .map(|timeout| timeout.is_number()),
     })
 }
 

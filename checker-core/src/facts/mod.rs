@@ -74,6 +74,7 @@ pub mod tsmb;
 pub mod units;
 pub mod upgrade_events;
 pub mod usage;
+pub mod versions;
 pub mod wekafs_mounts;
 pub mod whoami;
 

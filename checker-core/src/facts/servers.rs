@@ -193,6 +193,7 @@ mod tests {
             cores: None,
             core_ids: None,
             memory_bytes: None,
+            stateless: None,
         }
     }
 

@@ -17,6 +17,7 @@ use super::via::{Line, Via};
 use super::{AS_ROOT, AS_WE_ARE, connect, failed, local, script};
 use crate::deadline::Deadline;
 use crate::evidence::{End, NotRun, RawRecord};
+use crate::ndu::detached::Shell;
 use crate::server::{Reach, ReachError, Role, Server, Step, Transport};
 use crate::source::{ServerAnswer, ServerProbe, Source, SourceKind};
 
@@ -576,6 +577,55 @@ impl Source for LiveSource {
                 role: Role::Backend,
             }),
         }
+    }
+}
+
+/// What came of one shell text that was handed to a machine as a script of
+/// one section.
+pub(super) fn shell_record(
+    key: &str,
+    text: &str,
+    deadline: &Deadline,
+    converse: impl FnOnce(Talk) -> (Talk, Result<(), ReachError>),
+) -> RawRecord {
+    // The text may hold a secret: its name stands in the record instead.
+    let not_run = |why| RawRecord::not_run(key, key, Timestamp::now(), why);
+    if deadline.passed() {
+        return not_run(NotRun::Deadline);
+    }
+    let (talk, result) = converse(Talk::new(vec![Section {
+        key: key.to_owned(),
+        shown: key.to_owned(),
+        text: text.to_owned(),
+        timeout: deadline.remaining(),
+        limit: local::COMMAND_LIMIT,
+    }]));
+    match (talk.into_records().pop(), result) {
+        (Some(record), Ok(())) => record,
+        (Some(record), Err(_)) => RawRecord {
+            end: End::Lost,
+            ..record
+        },
+        (None, Err(error)) => not_run(NotRun::Unreachable(error.to_string())),
+        (None, Ok(())) => not_run(NotRun::Failed("no answer".to_owned())),
+    }
+}
+
+/// The machine that the cluster's commands run on, as root.
+impl Shell for LiveSource {
+    fn shell(&self, key: &str, text: &str, deadline: &Deadline) -> RawRecord {
+        shell_record(key, text, deadline, |mut talk| match self.via(deadline) {
+            None if rustix::process::geteuid().is_root() => {
+                let result = local::converse_as_we_are(&mut talk, deadline);
+                (talk, result)
+            }
+            None => {
+                let result = local::converse(&mut talk, deadline);
+                (talk, result)
+            }
+            Some(Ok(via)) => via.converse(AS_ROOT, talk, deadline),
+            Some(Err(error)) => (talk, Err(error.clone())),
+        })
     }
 }
 

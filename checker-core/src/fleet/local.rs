@@ -138,6 +138,15 @@ fn clean(command: &mut Command) {
     }
 }
 
+/// Lets a child have what the CLI reads from our environment.
+fn with_credentials(command: &mut Command) {
+    for (name, value) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("WEKA_") {
+            command.env(name, value);
+        }
+    }
+}
+
 /// Runs `weka` with these words.
 pub(super) fn weka(
     program: &Path,
@@ -149,11 +158,7 @@ pub(super) fn weka(
     let mut command = Command::new(program);
     command.args(words);
     clean(&mut command);
-    for (name, value) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("WEKA_") {
-            command.env(name, value);
-        }
-    }
+    with_credentials(&mut command);
     let (started_at, begun) = (Timestamp::now(), Instant::now());
     let mut kept = Capture::new(COMMAND_LIMIT);
     let end = match run(&mut command, &mut kept, deadline) {
@@ -192,6 +197,17 @@ pub(super) fn converse(talk: &mut Talk, deadline: &Deadline) -> Result<(), Reach
     };
     command.arg("-s");
     clean(&mut command);
+    converse_with(&mut command, talk, deadline, "this machine", |talk, _| {
+        broke_off(talk, "this machine")
+    })
+}
+
+/// Runs the script here, as the user who runs us.
+pub(super) fn converse_as_we_are(talk: &mut Talk, deadline: &Deadline) -> Result<(), ReachError> {
+    let mut command = Command::new("/bin/sh");
+    command.arg("-s");
+    clean(&mut command);
+    with_credentials(&mut command);
     converse_with(&mut command, talk, deadline, "this machine", |talk, _| {
         broke_off(talk, "this machine")
     })

@@ -41,6 +41,18 @@ pub fn probe_script(probes: &[&'static ServerProbe]) -> String {
     String::from_utf8_lossy(Talk::new(sections).unsent()).into_owned()
 }
 
+/// Runs a shell text on this machine, as the user who runs us.
+pub(crate) fn shell_here(
+    key: &str,
+    text: &str,
+    deadline: &crate::deadline::Deadline,
+) -> crate::evidence::RawRecord {
+    live::shell_record(key, text, deadline, |mut talk| {
+        let result = local::converse_as_we_are(&mut talk, deadline);
+        (talk, result)
+    })
+}
+
 fn failed(step: Step, detail: String) -> ReachError {
     ReachError { step, detail }
 }

@@ -101,6 +101,9 @@ pub struct Job {
     pub words: Vec<String>,
     /// What is in its environment besides: where a secret belongs.
     pub environment: Vec<(&'static str, Secret)>,
+    /// A package (tar) on the machine that runs the job: it is unpacked and
+    /// its `install.sh` run, instead of a `weka` command.
+    pub package: Option<std::path::PathBuf>,
 }
 
 /// How far a job is.
@@ -139,6 +142,9 @@ pub enum ExecuteError {
     /// started; a look at it tells.
     #[error("{0}")]
     Failed(String),
+    /// Another job runs there; only one may.
+    #[error("another command of an upgrade runs there: {0}")]
+    Busy(JobId),
 }
 
 /// Runs the commands of an upgrade on one backend.
@@ -185,6 +191,7 @@ mod tests {
             id: JobId::new("x").expect("a name"),
             words: vec!["version".into(), "get".into()],
             environment: vec![("WEKA_DIST_SERVERS", Secret::new("https://t0k3n@host"))],
+            package: None,
         };
         assert!(!format!("{job:?}").contains("t0k3n"));
     }

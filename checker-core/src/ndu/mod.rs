@@ -3,4 +3,12 @@
 //!
 //! Nothing else in this crate changes a cluster.
 
+mod aws;
+pub mod commands;
+pub mod detached;
 pub mod executor;
+pub mod journal;
+pub mod observe;
+pub mod plan;
+pub mod run;
+pub mod stop;

@@ -1,0 +1,302 @@
+//! Every command line that changes the cluster, in one place.
+//!
+//! Sources: the upgrade guide's workflow (download, prepare, distribute,
+//! upgrade, clients) and, for the wrapper of 6.0, the reference of its command
+//! line. Which of the two forms a cluster has is what it answers, not what its
+//! release number says: see [`Dialect::of`].
+
+use serde::{Deserialize, Serialize};
+
+use super::observe::{Phase, ask};
+use crate::deadline::Deadline;
+use crate::evidence::{Redactor, Store};
+use crate::facts::View;
+use crate::source::{ClusterCommand, Source};
+use crate::version::Version;
+
+/// Whether the cluster has the wrapper of 6.0.
+static FEATURES: ClusterCommand = ClusterCommand {
+    key: "weka:upgrade-features",
+    variants: &["upgrade supported-features"],
+    timeout: std::time::Duration::from_secs(30),
+    needs_login: true,
+};
+
+/// How an upgrade of the backends is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dialect {
+    /// `weka local run --container C --in V upgrade`, up to 5.x.
+    LocalRun,
+    /// `weka upgrade backends V`, where 6.0's command line answers.
+    Wrapper,
+}
+
+impl Dialect {
+    /// What this cluster has: the wrapper, where its command line knows it.
+    #[must_use]
+    pub fn of(source: &dyn Source, deadline: &Deadline) -> Self {
+        let mut store = Store::default();
+        ask(source, &FEATURES, deadline, &Redactor::new(), &mut store);
+        match View::cluster(&store).success(FEATURES.key) {
+            Ok(record) if record.stdout_text().contains("ndu_supported") => Self::Wrapper,
+            _ => Self::LocalRun,
+        }
+    }
+}
+
+/// Where the upgrade command finds the cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entrance {
+    /// The container that it runs beside, `drives0`.
+    pub container: String,
+    /// Its management port, where that is not 14000.
+    pub port: Option<u16>,
+}
+
+/// The management port that needs no option.
+pub const DEFAULT_PORT: u16 = 14000;
+
+/// How the release is brought to all backends before the upgrade.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spelling {
+    /// `--distribute-version`, from 5.0 on.
+    Distribute,
+    /// `--prepare-only`, in 4.x; in 6.0 it checks as well.
+    PrepareOnly,
+}
+
+impl Spelling {
+    /// The one to try first for a target: the option is the target's own.
+    #[must_use]
+    pub fn of(to: &Version) -> Self {
+        if to.numbers()[0] >= 5 {
+            Self::Distribute
+        } else {
+            Self::PrepareOnly
+        }
+    }
+
+    /// The other one.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Distribute => Self::PrepareOnly,
+            Self::PrepareOnly => Self::Distribute,
+        }
+    }
+
+    fn option(self) -> &'static str {
+        match self {
+            Self::Distribute => "--distribute-version",
+            Self::PrepareOnly => "--prepare-only",
+        }
+    }
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+/// Brings the release to this machine. `from` is a backend (`host:14000`) or a
+/// distribution site; one with a token comes in the environment instead.
+#[must_use]
+pub fn get(to: &Version, from: Option<&str>) -> Vec<String> {
+    let to = to.to_string();
+    let mut line = words(&["version", "get", &to, "--no-progress-bar"]);
+    if let Some(from) = from {
+        line.extend(words(&["--from", from]));
+    }
+    line
+}
+
+/// Builds the drivers of the release on this machine.
+#[must_use]
+pub fn prepare(to: &Version) -> Vec<String> {
+    words(&["version", "prepare", &to.to_string()])
+}
+
+/// Brings the release to all backends and prepares it there.
+#[must_use]
+pub fn distribute(
+    dialect: Dialect,
+    to: &Version,
+    entrance: &Entrance,
+    spelling: Spelling,
+) -> Vec<String> {
+    let mut line = upgrade(dialect, to, entrance);
+    line.push(spelling.option().to_owned());
+    line
+}
+
+/// Upgrades the backends; from a phase on, where one was left unfinished.
+#[must_use]
+pub fn backends(
+    dialect: Dialect,
+    to: &Version,
+    entrance: &Entrance,
+    phase: Option<Phase>,
+) -> Vec<String> {
+    // The options of the phases belong to the upgrade itself, which the
+    // wrapper starts without them.
+    let dialect = if phase.is_some() {
+        Dialect::LocalRun
+    } else {
+        dialect
+    };
+    let mut line = upgrade(dialect, to, entrance);
+    line.extend(phase.map(|phase| phase.option().to_owned()));
+    line
+}
+
+fn upgrade(dialect: Dialect, to: &Version, entrance: &Entrance) -> Vec<String> {
+    let to = to.to_string();
+    match dialect {
+        Dialect::LocalRun => {
+            let mut line = words(&[
+                "local",
+                "run",
+                "--container",
+                &entrance.container,
+                "--in",
+                &to,
+                "upgrade",
+            ]);
+            if let Some(port) = entrance.port {
+                line.extend(words(&["--mgmt-port", &port.to_string()]));
+            }
+            line
+        }
+        Dialect::Wrapper => words(&["upgrade", "backends", &to, "-C", &entrance.container]),
+    }
+}
+
+/// Upgrades clients, so many at a time.
+#[must_use]
+pub fn clients(
+    to: &Version,
+    entrance: &Entrance,
+    ids: &[u64],
+    batch: u16,
+    drop: &[u64],
+) -> Vec<String> {
+    let list = |ids: &[u64]| {
+        let texts: Vec<String> = ids.iter().map(u64::to_string).collect();
+        texts.join(",")
+    };
+    let mut line = upgrade(Dialect::LocalRun, to, entrance);
+    line.extend(words(&[
+        "--mode=clients-upgrade",
+        "--client-rolling-batch-size",
+        &batch.to_string(),
+        "--clients-to-upgrade",
+        &list(ids),
+    ]));
+    if !drop.is_empty() {
+        line.extend(words(&["--drop-host", &list(drop)]));
+    }
+    line
+}
+
+/// Sets an override that a hop needs while two releases run side by side.
+#[must_use]
+pub fn add_override(key: &str, value: &str) -> Vec<String> {
+    words(&[
+        "debug", "override", "add", "--key", key, "--value", value, "--force",
+    ])
+}
+
+/// Takes an override away again.
+#[must_use]
+pub fn remove_override(id: &str) -> Vec<String> {
+    words(&["debug", "override", "remove", id])
+}
+
+/// The command line as the operator would type it.
+#[must_use]
+pub fn shown(line: &[String]) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
+    let mut text = "weka".to_owned();
+    for word in line {
+        text.push(' ');
+        if !word.is_empty() && word.chars().all(plain) {
+            text.push_str(word);
+        } else {
+            text.push_str(&shell_words::quote(word));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn at(port: Option<u16>) -> Entrance {
+        Entrance {
+            container: "drives0".into(),
+            port,
+        }
+    }
+
+    fn to(text: &str) -> Version {
+        text.parse().expect("a release")
+    }
+
+    #[rstest]
+    #[case::plain(
+        backends(Dialect::LocalRun, &to("4.4.33"), &at(None), None),
+        "weka local run --container drives0 --in 4.4.33 upgrade"
+    )]
+    #[case::another_port(
+        backends(Dialect::LocalRun, &to("4.4.33"), &at(Some(14500)), None),
+        "weka local run --container drives0 --in 4.4.33 upgrade --mgmt-port 14500"
+    )]
+    #[case::phase(
+        backends(Dialect::LocalRun, &to("4.4.33"), &at(None), Some(Phase::Computes)),
+        "weka local run --container drives0 --in 4.4.33 upgrade --ndu-computes-phase"
+    )]
+    #[case::wrapper(
+        backends(Dialect::Wrapper, &to("6.1.0"), &at(None), None),
+        "weka upgrade backends 6.1.0 -C drives0"
+    )]
+    #[case::the_wrapper_has_no_phases(
+        backends(Dialect::Wrapper, &to("6.1.0"), &at(None), Some(Phase::Drives)),
+        "weka local run --container drives0 --in 6.1.0 upgrade --ndu-drives-phase"
+    )]
+    #[case::distribute_5(
+        distribute(Dialect::LocalRun, &to("5.1.25"), &at(None), Spelling::of(&to("5.1.25"))),
+        "weka local run --container drives0 --in 5.1.25 upgrade --distribute-version"
+    )]
+    #[case::distribute_4(
+        distribute(Dialect::LocalRun, &to("4.4.33"), &at(None), Spelling::of(&to("4.4.33"))),
+        "weka local run --container drives0 --in 4.4.33 upgrade --prepare-only"
+    )]
+    #[case::get(get(&to("4.4.33"), None), "weka version get 4.4.33 --no-progress-bar")]
+    #[case::get_from(
+        get(&to("4.4.33"), Some("weka-02:14000")),
+        "weka version get 4.4.33 --no-progress-bar --from weka-02:14000"
+    )]
+    #[case::prepare(prepare(&to("4.4.33")), "weka version prepare 4.4.33")]
+    #[case::clients(
+        clients(&to("4.4.33"), &at(None), &[21, 22], 2, &[]),
+        "weka local run --container drives0 --in 4.4.33 upgrade --mode=clients-upgrade --client-rolling-batch-size 2 --clients-to-upgrade 21,22"
+    )]
+    #[case::clients_left_out(
+        clients(&to("4.4.33"), &at(None), &[21], 1, &[23]),
+        "weka local run --container drives0 --in 4.4.33 upgrade --mode=clients-upgrade --client-rolling-batch-size 1 --clients-to-upgrade 21 --drop-host 23"
+    )]
+    #[case::set(
+        add_override("rpc.exception.version", "1"),
+        "weka debug override add --key rpc.exception.version --value 1 --force"
+    )]
+    #[case::quoted(
+        remove_override("ManualOverrideId<1>"),
+        "weka debug override remove 'ManualOverrideId<1>'"
+    )]
+    fn lines(#[case] line: Vec<String>, #[case] expected: &str) {
+        assert_eq!(shown(&line), expected);
+    }
+}

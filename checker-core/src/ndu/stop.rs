@@ -1,0 +1,388 @@
+//! Why an upgrade stopped, and what to do next.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::executor::JobId;
+use super::journal::JournalError;
+use super::observe::Phase;
+use super::plan::StepKind;
+use super::run::GateAnswer;
+use crate::facts::Missing;
+use crate::report::fold_names;
+use crate::version::Version;
+
+/// Why a step could not be done.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Failure {
+    /// The checks before a hop could not be run.
+    #[error("the checks could not be run: {0}")]
+    NoChecks(String),
+    /// The path that the checks found is not the planned one.
+    #[error("the plan goes to {planned} next, but the checks found the path {}", shown_path(.found))]
+    AnotherPath {
+        /// What was planned.
+        planned: Version,
+        /// What the report has.
+        found: Vec<Version>,
+    },
+    /// An upgrade was begun before, and nobody asked to go on with it.
+    #[error(
+        "an upgrade to {to} was begun and is not finished: {} not on it{}",
+        counted(.left.len(), "backend container"),
+        if .phase.is_empty() { String::new() } else { format!(", phase {}", .phase) }
+    )]
+    HalfWay {
+        /// The release of the hop.
+        to: Version,
+        /// Containers that do not run it.
+        left: Vec<String>,
+        /// The phase that the cluster names.
+        phase: String,
+    },
+    /// The release could not be downloaded.
+    #[error("the release could not be got")]
+    Get {
+        /// The command's last lines.
+        output: Vec<String>,
+    },
+    /// The download succeeded, and the release is not there.
+    #[error("the command succeeded, but `weka version` does not list {0}")]
+    NotThere(Version),
+    /// The release could not be prepared on the machine that commands run on.
+    #[error("the release could not be prepared on the machine that the commands run on")]
+    Prepare {
+        /// The command's last lines.
+        output: Vec<String>,
+    },
+    /// The release could not be brought to all backends, or not prepared there.
+    /// No container was touched.
+    #[error(
+        "the preparation of the backends failed{}; no container was upgraded",
+        if .servers.is_empty() { String::new() } else { format!(" on {}", fold_names(.servers)) }
+    )]
+    Distribute {
+        /// The servers that the command names in its errors.
+        servers: Vec<String>,
+        /// The command's last lines.
+        output: Vec<String>,
+    },
+    /// The override could not be set.
+    #[error("the override that the hop needs could not be set")]
+    Override {
+        /// The command's last lines.
+        output: Vec<String>,
+    },
+    /// A phase stopped before all of its containers were upgraded.
+    #[error("the phase {phase} stopped: {done} of {all} backend containers are upgraded")]
+    Phase {
+        /// Which.
+        phase: Phase,
+        /// Backend containers on the new release.
+        done: usize,
+        /// Backend containers.
+        all: usize,
+        /// Containers that are not.
+        left: Vec<String>,
+        /// The command's last lines.
+        output: Vec<String>,
+    },
+    /// The cleanup of a phase failed twice.
+    #[error("the cleanup of the phase {phase} failed, also when it was tried once more with {}", .phase.option())]
+    Cleanup {
+        /// Which.
+        phase: Phase,
+        /// The command's last lines.
+        output: Vec<String>,
+    },
+    /// The upgrade command runs no more and left no exit status.
+    #[error(
+        "the upgrade command was ended from outside: {done} of {all} backend containers are upgraded"
+    )]
+    Lost {
+        /// The first phase that is not finished.
+        phase: Option<Phase>,
+        /// Backend containers on the new release.
+        done: usize,
+        /// Backend containers.
+        all: usize,
+        /// Containers that are not.
+        left: Vec<String>,
+    },
+    /// Another command runs no more and left no exit status.
+    #[error("the command was ended from outside")]
+    CommandLost {
+        /// Its last lines.
+        output: Vec<String>,
+    },
+    /// The command says that it succeeded, and no container changed.
+    #[error("the command succeeded, but {} not on {to}", counted(.left.len(), "backend container"))]
+    VersionUnchanged {
+        /// The release of the hop.
+        to: Version,
+        /// Containers that do not run it.
+        left: Vec<String>,
+        /// The command's last lines.
+        output: Vec<String>,
+    },
+    /// The upgrade was paused by someone.
+    #[error("the upgrade is paused")]
+    Paused,
+    /// Nothing happens any more.
+    #[error("no sign of going on for {} minutes", .for_.as_secs() / 60)]
+    Stalled {
+        /// For how long.
+        for_: Duration,
+        /// The command's last lines.
+        output: Vec<String>,
+    },
+    /// The cluster did not come to rest on the new release.
+    #[error("the cluster has not settled: {}", .0.join("; "))]
+    NotSettled(Vec<String>),
+    /// The conversion of metadata stands still.
+    #[error("the conversion of metadata stands still{}", .progress.map(|p| format!(" at {p} %")).unwrap_or_default())]
+    Conversion {
+        /// Its progress in percent, where the cluster tells.
+        progress: Option<u64>,
+    },
+    /// Clients are left.
+    #[error("clients are left: {} upgraded, {} failed, {} not tried", .done.len(), .failed.len(), .left.len())]
+    Clients {
+        /// Those that run the release now.
+        done: Vec<String>,
+        /// Those that were tried and do not.
+        failed: Vec<String>,
+        /// Those that were not tried.
+        left: Vec<String>,
+        /// The command's last lines.
+        output: Vec<String>,
+    },
+    /// The cluster did not answer.
+    #[error("the cluster does not answer: {0}")]
+    Silent(Missing),
+    /// The machine that commands run on does not answer.
+    #[error("the machine that runs the command does not answer: {0}")]
+    NotSeen(String),
+    /// A command could not be started.
+    #[error("`{command}` could not be started: {words}")]
+    NotStarted {
+        /// Its command line.
+        command: String,
+        /// Why.
+        words: String,
+    },
+    /// Another command runs there.
+    #[error("another command of an upgrade runs there already: {0}")]
+    Busy(JobId),
+    /// The operator said no.
+    #[error("the answer was no: {0}")]
+    Declined(String),
+}
+
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 {
+        format!("1 {what} is")
+    } else {
+        format!("{count} {what}s are")
+    }
+}
+
+fn shown_path(path: &[Version]) -> String {
+    if path.is_empty() {
+        return "none".to_owned();
+    }
+    let names: Vec<String> = path.iter().map(ToString::to_string).collect();
+    names.join(" → ")
+}
+
+impl Failure {
+    /// What the command printed at its end.
+    #[must_use]
+    pub fn output(&self) -> &[String] {
+        match self {
+            Self::Get { output }
+            | Self::Prepare { output }
+            | Self::Distribute { output, .. }
+            | Self::Override { output }
+            | Self::Phase { output, .. }
+            | Self::Cleanup { output, .. }
+            | Self::CommandLost { output }
+            | Self::VersionUnchanged { output, .. }
+            | Self::Stalled { output, .. }
+            | Self::Clients { output, .. } => output,
+            _ => &[],
+        }
+    }
+
+    /// What is as it was, and what is not, in a line each.
+    #[must_use]
+    pub fn details(&self) -> Vec<String> {
+        match self {
+            Self::HalfWay { left, .. }
+            | Self::Phase { left, .. }
+            | Self::Lost { left, .. }
+            | Self::VersionUnchanged { left, .. } => {
+                vec![format!("not upgraded: {}", fold_names(left))]
+            }
+            Self::Clients {
+                done, failed, left, ..
+            } => [("upgraded", done), ("failed", failed), ("not tried", left)]
+                .into_iter()
+                .filter(|(_, names)| !names.is_empty())
+                .map(|(word, names)| format!("{word}: {}", names.join(", ")))
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// What to do next.
+    fn next(&self, to: &Version) -> String {
+        let resume = "then `checker upgrade --resume`";
+        match self {
+            Self::NoChecks(_) => "Mend what is named; nothing was begun.".to_owned(),
+            Self::AnotherPath { .. } => {
+                "Nothing was begun in this hop. Start `checker upgrade` anew: it plans from where the cluster is.".to_owned()
+            }
+            Self::HalfWay { .. } => {
+                "`checker upgrade --resume --target-version V` goes on with it; `checker upgrade status` shows where it stands.".to_owned()
+            }
+            Self::Get { .. } => format!(
+                "Nothing was begun on the cluster. See that the distribution site and its token are right (--from, --token-file), or give the package (--package FILE.tar); {resume}."
+            ),
+            Self::NotThere(_) => format!("Look at `weka version` on that machine; {resume}."),
+            Self::Prepare { .. } => format!(
+                "Nothing was begun on the cluster. Mostly kernel headers or a compiler are missing; install them, {resume}."
+            ),
+            Self::Distribute { servers, .. } if servers.is_empty() => format!(
+                "No container was upgraded and the cluster runs as before. Mend what the lines above name, {resume}."
+            ),
+            Self::Distribute { servers, .. } => format!(
+                "No container was upgraded and the cluster runs as before. Mend {} (reachable? kernel headers, gcc and make there?), {resume}.",
+                fold_names(servers)
+            ),
+            Self::Override { .. } => format!("Set it by hand as the plan shows, {resume}."),
+            Self::Phase { .. } => format!(
+                "The cluster runs with two releases, which it can for a while; leave it so, and start nothing else. Mend what the lines above name (`weka status`, `weka alerts`, `weka cluster container`), {resume}: it begins at this phase. Call support if you are not sure."
+            ),
+            Self::Cleanup { phase, .. } => format!(
+                "All containers of the phase run {to}. Mend what the lines above name, {resume}, which begins at the phase {phase}; or call support."
+            ),
+            Self::Lost { .. } => format!(
+                "See why it was ended (the machine's memory, its log, a reboot), {resume}: it begins at the phase that is not finished."
+            ),
+            Self::CommandLost { .. } => "`checker upgrade --resume` runs it again.".to_owned(),
+            Self::VersionUnchanged { .. } => format!(
+                "Look at `weka cluster container` and the lines above; {resume}, or call support."
+            ),
+            Self::Paused => format!("`weka upgrade resume` on the cluster lets it go on, {resume}."),
+            Self::Stalled { .. } => format!(
+                "The command was not ended and may still go on: `checker upgrade status` shows. When it moves again, {resume}, which watches it; else call support."
+            ),
+            Self::NotSettled(_) => format!(
+                "The containers are upgraded. Wait for what is named, or mend it (`weka status`, `weka cluster process`), {resume}: it verifies again."
+            ),
+            Self::Conversion { .. } => format!(
+                "No further hop before it ends. `weka status` shows it; call support if it does not move, {resume}."
+            ),
+            Self::Clients { .. } => format!(
+                "The backends are upgraded, the batch of the failed client was let end and no later one begun. Mend the failed clients (or leave them behind with --drop-clients ID), {resume}, which tries those that are left."
+            ),
+            Self::Silent(_) => format!("See that the cluster answers (`weka status`), {resume}."),
+            Self::NotSeen(_) => format!("What runs there goes on. See that it can be reached, {resume}."),
+            Self::NotStarted { .. } => format!("Mend what is named, {resume}."),
+            Self::Busy(_) => "Let it end; `checker upgrade status` shows the upgrade that it belongs to.".to_owned(),
+            Self::Declined(_) => format!("Do by hand what you want instead, {resume}."),
+        }
+    }
+}
+
+/// An upgrade that stopped.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stop {
+    /// The hop's number.
+    pub hop: usize,
+    /// The release before it.
+    pub from: Version,
+    /// The release after it.
+    pub to: Version,
+    /// The end of the way.
+    pub target: Version,
+    /// In which step.
+    pub step: StepKind,
+    /// Why.
+    pub failure: Failure,
+    /// What to do next.
+    pub next: String,
+}
+
+impl Stop {
+    pub(super) fn new(
+        hop: usize,
+        from: Version,
+        to: Version,
+        target: Version,
+        step: StepKind,
+        failure: Failure,
+    ) -> Self {
+        let next = failure.next(&to);
+        Self {
+            hop,
+            from,
+            to,
+            target,
+            step,
+            failure,
+            next,
+        }
+    }
+
+    /// For a person to read.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = format!(
+            "STOPPED in hop {} ({} → {}), at “{}”: {}\n",
+            self.hop, self.from, self.to, self.step, self.failure
+        );
+        for detail in self.failure.details() {
+            text.push_str(&format!("  {detail}\n"));
+        }
+        let output = self.failure.output();
+        if !output.is_empty() {
+            text.push_str("  the command's last lines:\n");
+            for line in output {
+                text.push_str(&format!("    {line}\n"));
+            }
+        }
+        text.push_str(&format!("Next: {}\n", self.next));
+        text
+    }
+}
+
+/// The operator left; what runs goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Detached {
+    /// The hop's number.
+    pub hop: usize,
+    /// In which step.
+    pub step: StepKind,
+}
+
+/// What ends the work.
+pub(super) enum Halt {
+    Stop(Box<Stop>),
+    Gate { hop: usize, answer: GateAnswer },
+    Detached(Detached),
+    Journal(JournalError),
+}
+
+impl From<JournalError> for Halt {
+    fn from(error: JournalError) -> Self {
+        Self::Journal(error)
+    }
+}
+
+impl fmt::Debug for Halt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Halt")
+    }
+}
