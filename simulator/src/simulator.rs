@@ -1,5 +1,6 @@
 //! The simulated cluster as a source of evidence.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use checker_core::Deadline;
@@ -18,13 +19,17 @@ use crate::scenario::{Scenario, ScenarioError};
 /// same records, and durations are made up from what was asked.
 #[derive(Debug, Clone)]
 pub struct Simulator {
-    cluster: Cluster,
+    cluster: Arc<Cluster>,
 }
 
 impl Simulator {
     /// A source that asks this cluster.
     #[must_use]
     pub fn new(cluster: Cluster) -> Self {
+        Self::shared(Arc::new(cluster))
+    }
+
+    pub(crate) fn shared(cluster: Arc<Cluster>) -> Self {
         Self { cluster }
     }
 

@@ -3,6 +3,13 @@
 //!
 //! The program takes the place of `weka` on a test server. Called
 //! `systemctl`, it shows the units of the modelled server.
+//!
+//! Commands that change the cluster change it in the file. Beside a state file
+//! `S` lie then `S.lock`, held while one step is read, taken and written, and
+//! `S.run`, held by a command that upgrades for as long as it lives. Both locks
+//! are the kernel's: none remains of a program that was killed.
+
+mod program;
 
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -16,6 +23,13 @@ use serde_json::json;
 use crate::model::{Cluster, Server};
 use crate::output::Output;
 use crate::probe;
+use crate::upgrade::{Environment, Started};
+
+pub use program::main;
+
+/// How long a command that changes the cluster rests between two steps:
+/// six backends are upgraded in about six seconds.
+const PACE_MS: u64 = 100;
 
 /// How the answers to some commands go wrong. What is not set changes nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,6 +93,13 @@ pub struct StandinState {
     /// The server that it runs on, where the host name does not tell.
     #[serde(default)]
     pub server: Option<String>,
+    /// How long a command that changes the cluster rests between two steps.
+    #[serde(default = "default_pace")]
+    pub pace_ms: u64,
+}
+
+fn default_pace() -> u64 {
+    PACE_MS
 }
 
 /// What the program is to do.
@@ -124,7 +145,30 @@ impl StandinState {
             behaviours: Vec::new(),
             log: None,
             server: None,
+            pace_ms: PACE_MS,
         }
+    }
+
+    /// Writes a new state file of this cluster, in which nothing goes wrong.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn create(path: &Path, cluster: Cluster) -> Result<Self, StandinError> {
+        let state = Self::new(cluster);
+        write_state(path, &state)?;
+        Ok(state)
+    }
+
+    /// Reads, changes and writes a state file, while nobody else does.
+    ///
+    /// # Errors
+    /// When it can't be locked, read or written; then it is as it was.
+    pub fn update<T>(path: &Path, change: impl FnOnce(&mut Self) -> T) -> Result<T, StandinError> {
+        let _lock = program::Lock::take(path, "lock")?;
+        let mut state = Self::read(path)?;
+        let result = change(&mut state);
+        write(path, &state, true)?;
+        Ok(result)
     }
 
     /// Reads a state file.
@@ -153,6 +197,40 @@ impl StandinState {
             .or_else(|| self.cluster.here())
     }
 
+    /// What goes wrong with this command here, if anything does.
+    fn behaviour(&self, program: &str, args: &[&str], server: Option<&str>) -> Option<&Behaviour> {
+        let mut all = self.behaviours.iter();
+        all.find(|b| program != "systemctl" && b.concerns(server, args))
+    }
+
+    /// Begins a command: what is to be printed, or what goes on for a while,
+    /// after the delay that is told. A command whose answer goes wrong in
+    /// any other way changes nothing.
+    fn begin(
+        &self,
+        program: &str,
+        args: &[&str],
+        hostname: &str,
+        environment: &Environment,
+    ) -> (Started, Duration) {
+        let server = self.here(hostname).map(|s| s.name.as_str());
+        let behaviour = self.behaviour(program, args, server);
+        let delay = Duration::from_millis(behaviour.map_or(0, |b| b.delay_ms));
+        let started = if program == "systemctl" {
+            Started::Ended(Output::text(""))
+        } else {
+            self.cluster
+                .start(server.unwrap_or_default(), args, environment)
+        };
+        let spoilt = |b: &Behaviour| b.hang || b.truncate || b.flood > 0 || b.exit.is_some();
+        match started {
+            Started::Running(_) if behaviour.is_some_and(spoilt) => {
+                (Started::Ended(Output::text("")), delay)
+            }
+            started => (started, delay),
+        }
+    }
+
     /// What the program does when it is called `program` with these arguments
     /// on the server of this host name.
     #[must_use]
@@ -161,14 +239,16 @@ impl StandinState {
         let name = server.map(|s| s.name.as_str());
         let mut output = match (program, server) {
             ("systemctl", Some(server)) => systemctl(server, args),
-            _ => self.cluster.weka_on(name.unwrap_or_default(), args),
+            _ => match self
+                .begin(program, args, hostname, &Environment::default())
+                .0
+            {
+                Started::Ended(output) => output,
+                Started::Running(_) => Output::text(""),
+            },
         };
         let unchanged = Behaviour::default();
-        let behaviour = self
-            .behaviours
-            .iter()
-            .find(|b| program != "systemctl" && b.concerns(name, args))
-            .unwrap_or(&unchanged);
+        let behaviour = self.behaviour(program, args, name).unwrap_or(&unchanged);
         if behaviour.truncate {
             output.stdout.truncate(output.stdout.len() / 2);
         }
@@ -234,6 +314,10 @@ impl StandinState {
 /// # Errors
 /// When it can't be written.
 pub fn write_state(path: &Path, state: &StandinState) -> Result<(), StandinError> {
+    write(path, state, false)
+}
+
+fn write(path: &Path, state: &StandinState, sync: bool) -> Result<(), StandinError> {
     let file_error = |error| StandinError::File {
         path: path.to_owned(),
         error,
@@ -250,6 +334,9 @@ pub fn write_state(path: &Path, state: &StandinState) -> Result<(), StandinError
     file.write_all(&text).map_err(file_error)?;
     let mode = std::fs::Permissions::from_mode(0o644);
     file.as_file().set_permissions(mode).map_err(file_error)?;
+    if sync {
+        file.as_file().sync_all().map_err(file_error)?;
+    }
     file.persist(path)
         .map(drop)
         .map_err(|error| file_error(error.error))

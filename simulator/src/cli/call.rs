@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::dialect::Dialect;
 use crate::model::{Cluster, Server};
+use crate::upgrade::{Environment, Run};
 
 /// One command of the CLI.
 pub(super) struct Command {
@@ -125,6 +126,7 @@ pub(super) struct Call<'a> {
     pub(super) cluster: &'a Cluster,
     pub(super) here: &'a Server,
     pub(super) dialect: Dialect,
+    pub(super) environment: &'a Environment,
     pub(super) arguments: Arguments<'a>,
 }
 
@@ -149,6 +151,8 @@ pub(super) enum Answer {
     Text(String),
     /// Exit status and error text.
     Failed(i32, String),
+    /// Something that changes the cluster, ready to begin.
+    Start(Box<Run>),
 }
 
 /// Why the command line was refused; the words are the real CLI's.

@@ -116,6 +116,14 @@ fn container(call: &Call<'_>, server: &Server, c: &Container) -> Value {
             "drivers": {"mlx5_core": "23.10-0.5.5", "ib_uverbs": "", "ixgbe": "5.19.6",
                 "ixgbevf": "", "uio_pci_generic": "0.01.0"}}),
     );
+    if let Some(provider) = &call.cluster.provider {
+        let zone = if provider == "AWS" { "eu-west-1a" } else { "" };
+        put(
+            "cloud",
+            json!({"provider": provider, "instance_id": format!("i-{:017x}", c.id + 0xabc),
+                "instance_type": "i3en.6xlarge", "availability_zone": zone}),
+        );
+    }
     put("is_dedicated", json!(c.is_backend()));
     put("bandwidth", json!(u32::MAX));
     put("io_processes", json!(c.cores()));

@@ -128,6 +128,26 @@ impl Dialect {
         self.since([5, 0, 1, 0])
     }
 
+    /// `upgrade --distribute-version`: told of from 5.0 on.
+    pub(super) fn distribute_version(self) -> bool {
+        self.since([5, 0, 0, 0])
+    }
+
+    /// `upgrade --prepare-only`: in the 4.x pages and again in 6.0.
+    pub(super) fn prepare_only(self) -> bool {
+        (self.since_4_0() && !self.since([5, 0, 0, 0])) || self.wekactl()
+    }
+
+    /// `upgrade --can-run` and the ways round the upgrade's own conditions.
+    pub(super) fn upgrade_conditions(self) -> bool {
+        self.wekactl()
+    }
+
+    /// `upgrade --prepare-driver`: only in the 4.1 pages.
+    pub(super) fn prepare_driver(self) -> bool {
+        self.since([4, 1, 0, 0]) && !self.since([4, 2, 0, 0])
+    }
+
     /// An id: `"HostId<3>"`, and 3 from 6.0 on.
     pub(super) fn id(self, kind: &str, number: u64) -> Value {
         if self.wekactl() {

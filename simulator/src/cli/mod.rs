@@ -18,6 +18,7 @@ mod settings;
 mod smb;
 mod status;
 mod tasks;
+mod upgrade;
 mod users;
 mod versions;
 
@@ -26,6 +27,7 @@ use dialect::Dialect;
 
 use crate::model::{Cluster, Login, Server};
 use crate::output::Output;
+use crate::upgrade::{Environment, Started};
 
 /// Every command, one list per subject.
 const COMMANDS: &[&[Command]] = &[
@@ -47,60 +49,107 @@ const COMMANDS: &[&[Command]] = &[
     versions::COMMANDS,
     settings::COMMANDS,
     debug::COMMANDS,
+    upgrade::COMMANDS,
 ];
 
 impl Cluster {
     /// What `weka` with these arguments prints on the first backend.
     #[must_use]
     pub fn weka(&self, args: &[&str]) -> Output {
-        self.run(self.here(), args)
+        self.ask(self.here(), args)
     }
 
     /// What `weka` with these arguments prints on this server. A server that
     /// the cluster does not have counts as the first backend.
     #[must_use]
     pub fn weka_on(&self, server: &str, args: &[&str]) -> Output {
-        self.run(self.server(server).or_else(|| self.here()), args)
+        self.ask(self.server(server).or_else(|| self.here()), args)
     }
 
-    fn run(&self, here: Option<&Server>, args: &[&str]) -> Output {
+    /// Begins `weka` with these arguments on this server: what it prints, or
+    /// what goes on for a while and changes the cluster.
+    #[must_use]
+    pub fn start(&self, server: &str, args: &[&str], environment: &Environment) -> Started {
+        self.begin(
+            self.server(server).or_else(|| self.here()),
+            args,
+            environment,
+        )
+    }
+
+    /// Whether the arguments are those of a command that fails while there is
+    /// no leader.
+    pub(crate) fn needs_leader(&self, args: &[&str]) -> bool {
+        let commands = COMMANDS.iter().copied().flatten();
+        call::find(commands, Dialect::of(&self.release), args)
+            .is_ok_and(|(command, _)| command.login)
+    }
+
+    /// A command that only looks.
+    fn ask(&self, here: Option<&Server>, args: &[&str]) -> Output {
+        match self.begin(here, args, &Environment::default()) {
+            Started::Ended(output) => output,
+            Started::Running(_) => {
+                Output::failed(2, "error: whoever only asks the simulator changes nothing")
+            }
+        }
+    }
+
+    fn begin(&self, here: Option<&Server>, args: &[&str], environment: &Environment) -> Started {
         let Some(here) = here else {
-            return Output::failed(1, "error: no container is configured on this server");
+            let text = "error: no container is configured on this server";
+            return Started::Ended(Output::failed(1, text));
         };
+        match self.answer(here, args, environment) {
+            Ok(Answer::Start(run)) => Started::Running(run),
+            Ok(Answer::Json(value)) => Started::Ended(Output::json(&value)),
+            Ok(Answer::Text(text)) => Started::Ended(Output::text(text)),
+            Ok(Answer::Failed(status, text)) => Started::Ended(Output::failed(status, text)),
+            Err(output) => Started::Ended(output),
+        }
+    }
+
+    fn answer(
+        &self,
+        here: &Server,
+        args: &[&str],
+        environment: &Environment,
+    ) -> Result<Answer, Output> {
         if self.login == Login::NoProgram {
-            return Output::failed(127, "sh: weka: not found");
+            return Err(Output::failed(127, "sh: weka: not found"));
         }
         let dialect = Dialect::of(&self.release);
-        let found = call::find(COMMANDS.iter().copied().flatten(), dialect, args);
-        let (command, arguments) = match found {
-            Ok(found) => found,
-            Err(refusal) => return refusal.output(),
-        };
+        let commands = COMMANDS.iter().copied().flatten();
+        let (command, arguments) =
+            call::find(commands, dialect, args).map_err(|refusal| refusal.output())?;
         if command.login
             && let Some(refused) = self.refuses_login()
         {
-            return refused;
+            return Err(refused);
         }
         let call = Call {
             cluster: self,
             here,
             dialect,
+            environment,
             arguments,
         };
         match (command.answer)(&call) {
-            Answer::Json(value) if call.arguments.json => Output::json(&value),
-            Answer::Json(_) => Output::failed(
+            Answer::Json(_) if !call.arguments.json => Err(Output::failed(
                 2,
                 "error: the simulator has no text form of this command, ask with -J",
-            ),
-            Answer::Text(text) => Output::text(text),
-            Answer::Failed(status, text) => Output::failed(status, text),
+            )),
+            answer => Ok(answer),
         }
     }
 
     /// What a command answers that needs a user, when there is none.
     fn refuses_login(&self) -> Option<Output> {
         match &self.login {
+            Login::As(_) if self.upgrade.handover > 0 => Some(Output::failed(
+                1,
+                "error: failed to connect to the cluster: there is no leader right now",
+            )),
             Login::As(_) => None,
             Login::Refused(text) => Some(Output::failed(41, format!("error: {text}"))),
             Login::NoContainer => Some(Output::failed(

@@ -22,8 +22,14 @@ fn status(call: &Call<'_>) -> Answer {
 /// The first lines; nothing should read more of the text.
 fn text(cluster: &Cluster) -> String {
     let release = &cluster.release;
+    let task = &cluster.upgrade.block_task;
+    let conversion = if task.state == "IDLE" {
+        String::new()
+    } else {
+        format!("  data upgrade: {} ({}%)\n", task.state, task.progress)
+    };
     format!(
-        "Weka v{release} (CLI build {release})\n\n       cluster: {} ({})\n        status: {} ({} backend containers)\n",
+        "Weka v{release} (CLI build {release})\n\n       cluster: {} ({})\n        status: {} ({} backend containers)\n{conversion}",
         cluster.name,
         cluster.guid,
         cluster.status,

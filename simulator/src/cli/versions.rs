@@ -1,5 +1,6 @@
 //! `version`.
 
+use checker_core::Version;
 use serde_json::{Value, json};
 
 use super::call::{Answer, Call, Command, Opt};
@@ -15,14 +16,18 @@ pub(super) const COMMANDS: &[Command] = &[
 
 fn list(call: &Call<'_>) -> Answer {
     let cluster = call.cluster;
+    let own = call.here.downloads.iter().map(|d| &d.release);
+    let mut all: Vec<&Version> = cluster.versions.iter().chain(own).collect();
+    all.sort();
+    all.dedup();
     if !call.arguments.json {
-        let line = |v: &checker_core::Version| {
-            let mark = if *v == cluster.release { "*" } else { " " };
+        let line = |v: &&Version| {
+            let mark = if **v == cluster.release { "*" } else { " " };
             format!("{mark} {v}\n")
         };
-        return Answer::Text(cluster.versions.iter().map(line).collect());
+        return Answer::Text(all.iter().map(line).collect());
     }
-    let rows = cluster.versions.iter().map(|v| {
+    let rows = all.into_iter().map(|v| {
         if call.dialect.wekactl() {
             json!({"version": v, "current": *v == cluster.release})
         } else {

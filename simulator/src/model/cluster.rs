@@ -64,6 +64,9 @@ pub struct Cluster {
     pub versions: Vec<Version>,
     /// Settings.
     pub config: Config,
+    /// The cloud that it runs in (`AWS`), if in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
     /// Commands whose answers are damaged on their way.
     #[serde(default)]
     pub odd_answers: Vec<OddAnswer>,
@@ -112,6 +115,12 @@ impl Cluster {
             let found = s.containers.iter().find(|c| c.id == id)?;
             Some((s, found))
         })
+    }
+
+    /// Whether this server has the release.
+    #[must_use]
+    pub fn has_release(&self, server: &Server, release: &Version) -> bool {
+        self.versions.contains(release) || server.download(release).is_some()
     }
 
     /// The backends.

@@ -142,6 +142,28 @@ impl Container {
         )
     }
 
+    /// Goes down, with its processes and drives.
+    pub(crate) fn fall(&mut self) {
+        self.status = "DOWN".to_owned();
+        self.local.running = false;
+        for drive in &mut self.drives {
+            if drive.status == "ACTIVE" {
+                drive.status = "INACTIVE".to_owned();
+            }
+        }
+    }
+
+    /// Comes up again.
+    pub(crate) fn rise(&mut self) {
+        self.status = "UP".to_owned();
+        self.local.running = true;
+        for drive in &mut self.drives {
+            if drive.status == "INACTIVE" && drive.should_be_active {
+                drive.status = "ACTIVE".to_owned();
+            }
+        }
+    }
+
     /// All cores that it has to itself.
     #[must_use]
     pub fn cores(&self) -> u32 {

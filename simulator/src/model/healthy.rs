@@ -115,6 +115,7 @@ impl Cluster {
                     .then(|| "4.2.7.64".to_owned()),
                 ..Config::default()
             },
+            provider: None,
             odd_answers: Vec::new(),
         };
         cluster.past_upgrade();
@@ -335,6 +336,7 @@ fn server(name: &str, address: &str, n: usize) -> Server {
         clock_offset_ms: [0, 2, -1, 4, -3][n % 5],
         busybox: false,
         reach: Reachability::Up,
+        downloads: Vec::new(),
     }
 }
 

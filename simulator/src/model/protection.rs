@@ -50,6 +50,15 @@ impl Rebuild {
         }
     }
 
+    /// Gives this much data its lost copy back.
+    pub fn regain_one_copy(&mut self, mib: u64) {
+        if self.mib_by_failures.len() > 1 {
+            let mib = mib.min(self.mib_by_failures[1]);
+            self.mib_by_failures[1] -= mib;
+            self.mib_by_failures[0] += mib;
+        }
+    }
+
     /// Puts this much data beyond protection.
     pub fn make_unavailable(&mut self, mib: u64) {
         let mib = mib.min(self.mib_by_failures[0]);

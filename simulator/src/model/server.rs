@@ -93,6 +93,15 @@ pub struct LocalContainer {
     pub state: LocalState,
 }
 
+/// A release that was brought to a server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Download {
+    /// Which.
+    pub release: Version,
+    /// Whether its driver was built.
+    pub prepared: bool,
+}
+
 /// One physical server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Server {
@@ -139,6 +148,9 @@ pub struct Server {
     /// Whether the tool gets there.
     #[serde(default)]
     pub reach: Reachability,
+    /// Releases that it has beside those of [`super::Cluster::versions`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub downloads: Vec<Download>,
 }
 
 impl Server {
@@ -164,6 +176,23 @@ impl Server {
     #[must_use]
     pub fn address(&self) -> &str {
         self.addresses.first().map_or("", String::as_str)
+    }
+
+    /// A release that was brought to it.
+    #[must_use]
+    pub fn download(&self, release: &Version) -> Option<&Download> {
+        self.downloads.iter().find(|d| d.release == *release)
+    }
+
+    /// Brings a release to it, with the driver or without.
+    pub fn bring(&mut self, release: &Version, prepared: bool) {
+        match self.downloads.iter_mut().find(|d| d.release == *release) {
+            Some(download) => download.prepared |= prepared,
+            None => self.downloads.push(Download {
+                release: release.clone(),
+                prepared,
+            }),
+        }
     }
 
     /// The container of this name.

@@ -14,6 +14,7 @@ mod protocols;
 mod servers;
 mod services;
 mod tasks;
+mod upgrades;
 
 use crate::model::Cluster;
 
@@ -62,6 +63,7 @@ const ITEMS: &[&[Item]] = &[
     services::ITEMS,
     servers::ITEMS,
     clients::ITEMS,
+    upgrades::ITEMS,
 ];
 
 fn items() -> impl Iterator<Item = &'static Item> {
