@@ -1,8 +1,8 @@
 //! The report for a terminal: sums first, then what blocks, what could not be
 //! verified, what warns, and what is green.
 
-mod group;
-mod page;
+pub(crate) mod group;
+pub(crate) mod page;
 
 use std::collections::BTreeMap;
 
@@ -115,13 +115,21 @@ fn cleaned(report: &Report) -> Report {
         verdict: _,
         counts: _,
         servers,
+        acceptances,
         results,
+        digest: _,
     } = &mut report;
     clean(&mut tool.name);
     clean(&mut tool.version);
     clean(&mut run.id);
     clean(&mut run.host);
     run.argv.iter_mut().for_each(clean);
+    if let Some(coverage) = &mut run.coverage {
+        let chosen = &mut coverage.selection;
+        for names in [&mut chosen.backends, &mut chosen.select, &mut chosen.skip] {
+            names.iter_mut().for_each(clean);
+        }
+    }
     cluster.name.iter_mut().for_each(clean);
     cluster.guid.iter_mut().for_each(clean);
     for server in servers {
@@ -141,7 +149,15 @@ fn cleaned(report: &Report) -> Report {
         result.evidence.iter_mut().for_each(clean);
         if let Some(accepted) = &mut result.accepted {
             clean(&mut accepted.reason);
+            accepted.author.iter_mut().for_each(clean);
         }
+    }
+    for acceptance in acceptances {
+        clean(&mut acceptance.check);
+        acceptance.server.iter_mut().for_each(clean);
+        clean(&mut acceptance.reason);
+        clean(&mut acceptance.author);
+        clean(&mut acceptance.note);
     }
     report
 }
