@@ -5,7 +5,18 @@ use std::path::PathBuf;
 use checker_core::Version;
 use checker_core::fleet::HostKeyPolicy;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::{SignedDuration, Span, SpanRelativeTo};
 use serde::Deserialize;
+
+const GATE_EXIT_CODES: &str = "\
+Exit codes:
+    0  open: the upgrade may start
+    1  closed, only by warnings that nobody accepted
+    2  closed: something is red, or the report is not fit (altered, too old,
+       of another cluster or upgrade, ...)
+    3  closed, only because something could not be verified
+   64  wrong usage, or no report could be read: closed too
+   70  a fault of the tool: closed too";
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -50,6 +61,13 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Judge a bundle again, offline
     Replay(ReplayArgs),
+    /// Say whether a report opens the gate for the upgrade
+    ///
+    /// For scripts: one line, or JSON, and the exit code. It asks no cluster:
+    /// what must fit to the report is given. The gate opens only for a whole
+    /// run that is all green, or whose warnings were accepted by name.
+    #[command(after_help = GATE_EXIT_CODES)]
+    Gate(GateArgs),
     /// Print the completions of a shell
     Completions {
         /// The shell
@@ -150,6 +168,9 @@ pub(crate) struct CheckArgs {
     pub(crate) skip: Vec<String>,
 
     #[command(flatten)]
+    pub(crate) accept: AcceptArgs,
+
+    #[command(flatten)]
     pub(crate) output: OutputArgs,
 
     /// Where to write the bundle for support [default: the working directory]
@@ -173,6 +194,22 @@ pub(crate) struct CheckArgs {
         conflicts_with_all = ["via", "identity"]
     )]
     pub(crate) simulate: Option<String>,
+}
+
+/// Which warnings are accepted.
+#[derive(Debug, Default, Args)]
+pub(crate) struct AcceptArgs {
+    /// Accept a warning by name, with the reason; several may be given
+    ///
+    /// It stays yellow, marked with who and why, but does not close the gate.
+    /// Failures and what is unknown can't be accepted. The configuration file
+    /// can do the same until a day ([[accept]]).
+    #[arg(
+        long,
+        value_name = "ID[@SERVER]=REASON",
+        help_heading = "Choosing checks"
+    )]
+    pub(crate) accept: Vec<String>,
 }
 
 /// How and where the result is shown.
@@ -262,4 +299,89 @@ pub(crate) struct ReplayArgs {
 
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GateArgs {
+    /// A report (`--format json`), a bundle, or - for a report on standard input
+    #[arg(value_name = "REPORT|BUNDLE")]
+    pub(crate) report: PathBuf,
+
+    /// Only for the cluster with this GUID
+    #[arg(long, value_name = "GUID")]
+    pub(crate) cluster: Option<String>,
+
+    /// Only if the cluster ran this release, which it runs now
+    #[arg(long, value_name = "V")]
+    pub(crate) source_version: Option<Version>,
+
+    /// Only for an upgrade to this release
+    #[arg(short = 't', long, value_name = "V")]
+    pub(crate) target_version: Option<Version>,
+
+    /// How old the report may be: 24h, 30m, 2d
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = age)]
+    pub(crate) max_age: SignedDuration,
+
+    /// Take a report of a simulated cluster, and no other
+    #[arg(long)]
+    pub(crate) rehearsal: bool,
+
+    /// The form of the answer
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: Format,
+
+    /// Show nothing but the verdict, in one line
+    #[arg(short = 'q', long)]
+    pub(crate) quiet: bool,
+
+    /// No colours
+    #[arg(long)]
+    pub(crate) no_color: bool,
+}
+
+/// A length of time such as `24h`; a day has 24 hours.
+fn age(text: &str) -> Result<SignedDuration, String> {
+    let hint = |why: &str| format!("{why}; give a length of time such as 24h, 30m or 2d");
+    let span: Span = text
+        .parse()
+        .map_err(|e: jiff::Error| hint(&e.to_string()))?;
+    let age = span
+        .to_duration(SpanRelativeTo::days_are_24_hours())
+        .map_err(|e| hint(&e.to_string()))?;
+    if age.is_positive() {
+        Ok(age)
+    } else {
+        Err(hint("it must be longer than nothing"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("24h", Some(86_400))]
+    #[case("30m", Some(1_800))]
+    #[case("2d", Some(172_800))]
+    #[case("1w", Some(604_800))]
+    #[case("1h 30m", Some(5_400))]
+    #[case("90 minutes", Some(5_400))]
+    #[case("PT1H", Some(3_600))]
+    #[case("1s", Some(1))]
+    #[case::nothing("0h", None)]
+    #[case::negative("-1h", None)]
+    #[case::no_unit("24", None)]
+    #[case::a_month_has_no_length("1mo", None)]
+    #[case::empty("", None)]
+    #[case::too_long("9999999999999h", None)]
+    fn ages(#[case] text: &str, #[case] seconds: Option<i64>) {
+        match (age(text), seconds) {
+            (Ok(age), Some(seconds)) => assert_eq!(age.as_secs(), seconds),
+            (Err(error), None) => assert!(error.contains("24h"), "{error}"),
+            (age, _) => panic!("{text}: {age:?}"),
+        }
+    }
 }

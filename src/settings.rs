@@ -6,9 +6,11 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use checker_core::engine::{Limits, Selection};
 use checker_core::fleet::{HostKeyPolicy, LiveOptions};
+use checker_core::gate::Acceptance;
 use checker_core::release_data::ReleaseData;
 use checker_core::{Registry, Version};
 
+use crate::accept;
 use crate::args::{CheckArgs, Format, OutputArgs};
 use crate::config::Config;
 use crate::exit::Failure;
@@ -19,6 +21,7 @@ pub(crate) struct Settings {
     pub(crate) target: Version,
     pub(crate) selection: Selection,
     pub(crate) limits: Limits,
+    pub(crate) acceptances: Vec<Acceptance>,
     pub(crate) source: SourceChoice,
     pub(crate) shown: Shown,
     /// `None` for no bundle.
@@ -95,6 +98,8 @@ impl Settings {
             select: first_given(arguments.select, &mut config.select),
             skip: first_given(arguments.skip, &mut config.skip),
         };
+        let acceptances =
+            accept::acceptances(&arguments.accept, std::mem::take(&mut config.accept))?;
         let defaults = Limits::default();
         let seconds = |s: u32| Duration::from_secs(u64::from(s));
         let limits = Limits {
@@ -130,6 +135,7 @@ impl Settings {
             target,
             selection,
             limits,
+            acceptances,
             source,
             shown: Shown::new(arguments.output, &mut config),
             bundle_dir,

@@ -11,6 +11,8 @@
 mod acceptance;
 mod decide;
 mod json;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub use acceptance::{Acceptance, AcceptanceError, accept, told, verify};
