@@ -1,9 +1,11 @@
 //! The command line of `checker`: arguments → core → exit code.
 
+mod accept;
 mod args;
 mod config;
 mod exit;
 mod explain;
+mod gate;
 mod interrupt;
 mod list;
 mod log;
@@ -59,6 +61,7 @@ fn run() -> Exit {
         Some(Command::List(arguments)) => list::run(&arguments),
         Some(Command::Explain(arguments)) => explain::run(&arguments),
         Some(Command::Replay(arguments)) => replay::run(arguments),
+        Some(Command::Gate(arguments)) => gate::run(&arguments),
         Some(Command::Completions { shell }) => output::completions(shell),
         Some(Command::Man) => output::man(),
         Some(Command::ProbeScript) => output::probe_script(),

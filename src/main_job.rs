@@ -17,11 +17,12 @@ use crate::exit::{Exit, Failure};
 use crate::log::LogGuard;
 use crate::progress::Progress;
 use crate::settings::{self, Settings, SourceChoice};
-use crate::{interrupt, log, output};
+use crate::{accept, interrupt, log, output};
 
 pub(crate) fn run(arguments: CheckArgs) -> Result<Exit, Failure> {
     let settings = Settings::new(arguments)?;
     let registry = settings::registry()?;
+    accept::verify(&settings.acceptances, &registry)?;
     let source = source(&settings.source)?;
     let interrupted = interrupt::flag()
         .context("setting up the handling of Ctrl-C")
@@ -35,7 +36,7 @@ pub(crate) fn run(arguments: CheckArgs) -> Result<Exit, Failure> {
         observers.add(Arc::<Progress>::clone(progress));
     }
     let here = source.here();
-    let run = engine::run(
+    let mut run = engine::run(
         Arc::clone(&source),
         &registry,
         Request {
@@ -55,9 +56,10 @@ pub(crate) fn run(arguments: CheckArgs) -> Result<Exit, Failure> {
         wrong_request => Failure::usage(wrong_request),
     })?;
 
+    drop(progress);
+    accept::apply(&mut run.report, &settings.acceptances);
     tracing::info!("{}", report::verdict_line(&run.report));
     drop(observers);
-    drop(progress);
     let shown = output::show(&run.report, &registry, &settings.shown);
     if let Some(dir) = &settings.bundle_dir {
         let asked = RunSettings {
@@ -67,6 +69,7 @@ pub(crate) fn run(arguments: CheckArgs) -> Result<Exit, Failure> {
             started_at: run.report.run.started_at,
             source: run.report.run.source,
             here,
+            acceptances: settings.acceptances.clone(),
         };
         write_bundle(dir, &settings, &run, &asked, &log_contents(log.as_ref()));
     }

@@ -25,13 +25,8 @@ pub(crate) fn show(report: &Report, registry: &Registry, shown: &Shown) -> Resul
         Format::Text => {
             let title = |id: &str| registry.get(id).ok().map(|c| c.info().title.clone());
             let options = TextOptions {
-                color: shown.output.is_none() && !shown.no_color && color_wanted(to_terminal),
-                width: if to_terminal {
-                    terminal_width()
-                } else {
-                    WIDTH_OF_A_FILE
-                },
                 verbose: shown.verbose,
+                ..text_options(to_terminal, shown.output.is_some() || shown.no_color)
             };
             report::text(report, &title, &options)
         }
@@ -42,6 +37,24 @@ pub(crate) fn show(report: &Report, registry: &Registry, shown: &Shown) -> Resul
             .map_err(Failure::internal),
         None => print(&text),
     }
+}
+
+/// Colour and width for a text on standard output or in a file.
+fn text_options(to_terminal: bool, no_color: bool) -> TextOptions {
+    TextOptions {
+        color: !no_color && color_wanted(to_terminal),
+        width: if to_terminal {
+            terminal_width()
+        } else {
+            WIDTH_OF_A_FILE
+        },
+        verbose: false,
+    }
+}
+
+/// Colour and width for a text on standard output.
+pub(crate) fn on_stdout(no_color: bool) -> TextOptions {
+    text_options(std::io::stdout().is_terminal(), no_color)
 }
 
 /// The conventions of <https://bixense.com/clicolors/> and <https://no-color.org/>.

@@ -7,6 +7,7 @@ use anyhow::Context;
 use checker_core::bundle;
 use checker_core::engine::{self, Request};
 use checker_core::event::Observers;
+use checker_core::gate;
 
 use crate::args::ReplayArgs;
 use crate::config::Config;
@@ -21,7 +22,7 @@ pub(crate) fn run(arguments: ReplayArgs) -> Result<Exit, Failure> {
     let bundle = bundle::open(&arguments.bundle)
         .with_context(|| format!("refused the bundle {}", arguments.bundle.display()))
         .map_err(Failure::usage)?;
-    let run = engine::run(
+    let mut run = engine::run(
         Arc::new(bundle.source),
         &registry,
         Request {
@@ -37,6 +38,7 @@ pub(crate) fn run(arguments: ReplayArgs) -> Result<Exit, Failure> {
         &Observers::new(),
     )
     .map_err(Failure::usage)?;
+    gate::accept(&mut run.report, &bundle.run.acceptances);
     output::show(&run.report, &registry, &shown)?;
     Ok(Exit::from(run.report.verdict))
 }

@@ -6,9 +6,11 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use checker_core::engine::{Limits, Selection};
 use checker_core::fleet::{HostKeyPolicy, LiveOptions};
+use checker_core::gate::Acceptance;
 use checker_core::release_data::ReleaseData;
 use checker_core::{Registry, Version};
 
+use crate::accept;
 use crate::args::{CheckArgs, Format, OutputArgs};
 use crate::config::Config;
 use crate::exit::Failure;
@@ -19,6 +21,7 @@ pub(crate) struct Settings {
     pub(crate) target: Version,
     pub(crate) selection: Selection,
     pub(crate) limits: Limits,
+    pub(crate) acceptances: Vec<Acceptance>,
     pub(crate) source: SourceChoice,
     pub(crate) shown: Shown,
     /// `None` for no bundle.
@@ -95,18 +98,23 @@ impl Settings {
             select: first_given(arguments.select, &mut config.select),
             skip: first_given(arguments.skip, &mut config.skip),
         };
+        let acceptances =
+            accept::acceptances(&arguments.accept, std::mem::take(&mut config.accept))?;
         let defaults = Limits::default();
         let seconds = |s: u32| Duration::from_secs(u64::from(s));
         let limits = Limits {
             server: arguments
+                .reach
                 .timeout
                 .or(config.timeout)
                 .map_or(defaults.server, seconds),
             run: arguments
+                .reach
                 .deadline
                 .or(config.deadline)
                 .map_or(defaults.run, seconds),
             parallel: arguments
+                .reach
                 .parallel
                 .or(config.parallel)
                 .map_or(defaults.parallel, usize::from),
@@ -114,12 +122,13 @@ impl Settings {
         let source = match arguments.simulate {
             Some(scenario) => SourceChoice::Simulated(scenario),
             None => SourceChoice::Live(LiveOptions {
-                via: arguments.via.or(config.via.take()),
-                identities: first_given(arguments.identity, &mut config.identity),
-                user: arguments.ssh_user.or(config.ssh_user.take()),
-                port: arguments.ssh_port.or(config.ssh_port),
-                ssh_config: arguments.ssh_config.or(config.ssh_config.take()),
+                via: arguments.reach.via.or(config.via.take()),
+                identities: first_given(arguments.reach.identity, &mut config.identity),
+                user: arguments.reach.ssh_user.or(config.ssh_user.take()),
+                port: arguments.reach.ssh_port.or(config.ssh_port),
+                ssh_config: arguments.reach.ssh_config.or(config.ssh_config.take()),
                 host_keys: arguments
+                    .reach
                     .host_keys
                     .or(config.host_keys)
                     .map_or(HostKeyPolicy::AcceptNew, HostKeyPolicy::from),
@@ -130,6 +139,7 @@ impl Settings {
             target,
             selection,
             limits,
+            acceptances,
             source,
             shown: Shown::new(arguments.output, &mut config),
             bundle_dir,

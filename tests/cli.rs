@@ -176,7 +176,9 @@ fn a_bundle_replays_to_the_same_results_byte_for_byte() {
         assert_eq!(replay.status, run.status, "{}", replay.stderr);
         let (mut before, mut after) = (run.json(), replay.json());
         for report in [&mut before, &mut after] {
+            // The run differs, and with it the digest.
             report["run"] = Value::Null;
+            report["digest"] = Value::Null;
         }
         assert_eq!(before.to_string(), after.to_string());
     }

@@ -18,6 +18,7 @@ pub mod event;
 pub mod evidence;
 pub mod facts;
 pub mod fleet;
+pub mod gate;
 pub mod ndu;
 pub mod registry;
 pub mod release_data;

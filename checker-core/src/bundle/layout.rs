@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::{Limits, Selection};
 use crate::evidence::{End, Record};
+use crate::gate::Acceptance;
 use crate::server::{Reach, Server};
 use crate::source::SourceKind;
 use crate::version::Version;
@@ -96,6 +97,9 @@ pub struct RunSettings {
     /// The server that the tool stood on, if it could tell.
     #[serde(default)]
     pub here: Option<Server>,
+    /// The warnings that the run was told to accept.
+    #[serde(default)]
+    pub acceptances: Vec<Acceptance>,
 }
 
 mod limits {

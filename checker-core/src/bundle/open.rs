@@ -16,7 +16,7 @@ use super::source::{BundleSource, BundledServer};
 use super::write::sha256;
 use super::{BundleError, LOG_NAME, Machine, name};
 use crate::evidence::RawRecord;
-use crate::report::{self, Report};
+use crate::report::{self, Report, Seal};
 
 /// A bundle that was read and found whole.
 #[derive(Debug, Clone)]
@@ -25,6 +25,9 @@ pub struct Bundle {
     pub manifest: Manifest,
     /// What was found when it was made.
     pub report: Report,
+    /// Whether that report is what the run wrote. The manifest guards one
+    /// without a digest of its own.
+    pub seal: Seal,
     /// What was asked.
     pub run: RunSettings,
     /// The machine that the tool ran on.
@@ -190,14 +193,19 @@ impl<'a> Files<'a> {
     fn bundle(&self) -> Result<Bundle, BundleError> {
         let manifest = self.manifest()?;
         self.verify(&manifest)?;
-        let report = report::from_json(self.get(REPORT)?)
+        let (report, seal) = report::read_sealed(self.get(REPORT)?)
             .map_err(|error| BundleError::unreadable(REPORT, error))?;
+        let seal = match seal {
+            Seal::Missing => Seal::Intact,
+            told => told,
+        };
         let run: RunSettings = self.json(RUN)?;
         let (cluster, servers) = self.evidence()?;
         let source = BundleSource::new(run.started_at, run.here.clone(), cluster, servers);
         Ok(Bundle {
             manifest,
             report,
+            seal,
             machine: self.json(MACHINE)?,
             log: self.get(LOG_NAME)?.to_vec(),
             run,

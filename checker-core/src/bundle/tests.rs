@@ -331,6 +331,7 @@ impl Sample {
                     started_at: report.run.started_at,
                     source: report.run.source,
                     here: Fake.here(),
+                    acceptances: Vec::new(),
                 },
                 report,
                 store,

@@ -11,6 +11,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::check::{Context, UpgradePath};
@@ -19,10 +20,14 @@ use crate::event::{Event, Observers};
 use crate::evidence::{Redactor, Store};
 use crate::facts::Fact;
 use crate::facts::View;
+use crate::facts::servers::roster;
 use crate::facts::status::Status;
 use crate::registry::{Registry, RegistryError};
 use crate::release_data::ReleaseData;
-use crate::report::{ClusterInfo, Counts, Report, RunInfo, SCHEMA, ServerInfo, ToolInfo, Verdict};
+use crate::report::{
+    ClusterInfo, Counts, Coverage, Report, RunInfo, SCHEMA, ServerInfo, ToolInfo, Verdict,
+};
+use crate::server::{Role, Server};
 use crate::source::Source;
 use crate::upgrade_path::{self, Route};
 use crate::version::Version;
@@ -31,7 +36,7 @@ use plan::Plan;
 
 /// Which checks are asked about which servers. Part of the bundle, so that a
 /// replay asks the same.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Selection {
     /// No server is contacted.
@@ -185,7 +190,10 @@ pub fn run(
     let elapsed = begun.elapsed();
     observers.emit(&Event::RunFinished { elapsed });
     let finished_at = started_at.checked_add(elapsed).unwrap_or(Timestamp::MAX);
-    let report = Report {
+    let interrupted = deadline.interrupted();
+    let backends =
+        |servers: Vec<Server>| servers.iter().filter(|s| s.role == Role::Backend).count();
+    let mut report = Report {
         schema: SCHEMA,
         tool: ToolInfo {
             name: "checker".to_owned(),
@@ -199,6 +207,11 @@ pub fn run(
             source: source.kind(),
             argv: request.argv.iter().map(|a| redactor.text(a)).collect(),
             host: request.host,
+            coverage: Some(Coverage {
+                selection: request.selection,
+                interrupted,
+                backends: roster(&store).ok().map(backends),
+            }),
         },
         cluster: status.map_or_else(ClusterInfo::default, |status| ClusterInfo {
             name: Some(status.name),
@@ -210,12 +223,15 @@ pub fn run(
         verdict: Verdict::of(&results),
         counts: Counts::of(&results),
         servers: store.servers().iter().map(server_info).collect(),
+        acceptances: Vec::new(),
         results,
+        digest: None,
     };
+    report.seal();
     Ok(Run {
         report,
         store,
-        interrupted: deadline.interrupted(),
+        interrupted,
     })
 }
 

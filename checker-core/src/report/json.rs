@@ -27,8 +27,14 @@ pub enum JsonReportError {
 /// not be seen there, or change what is seen, is written as `\u` escapes.
 #[must_use]
 pub fn json(report: &Report) -> String {
-    let mut text = serde_json::to_string_pretty(report)
+    let text = serde_json::to_string_pretty(report)
         .expect("a report is structs, lists and texts, which all have a JSON form");
+    terminal_safe(text)
+}
+
+/// Indented JSON with what a terminal would not show, or take for an order,
+/// as `\u` escapes, and a line break at the end.
+pub(crate) fn terminal_safe(mut text: String) -> String {
     // Nearly always so, and at hundreds of servers the copy would be megabytes.
     if !text.chars().any(|c| c != '\n' && is_unsafe(c)) {
         text.push('\n');

@@ -7,14 +7,18 @@ mod model;
 mod printable;
 #[cfg(test)]
 pub(crate) mod sample;
+mod seal;
 mod text;
 
 pub use fold::fold_names;
+pub(crate) use json::terminal_safe;
 pub use json::{JsonReportError, from_json, json, schema};
 pub use log::LogObserver;
 pub use model::{
-    Accepted, CheckResult, ClusterInfo, Counts, Report, RunInfo, SCHEMA, ServerInfo, ToolInfo,
-    Verdict,
+    AcceptanceEffect, AcceptanceGiven, Accepted, CheckResult, ClusterInfo, Counts, Coverage,
+    Report, RunInfo, SCHEMA, ServerInfo, ToolInfo, Verdict,
 };
 pub use printable::printable;
+pub use seal::{Seal, read_sealed};
 pub use text::{TextOptions, text, verdict_line};
+pub(crate) use text::{group, page};

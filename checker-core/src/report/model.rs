@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::contract::{Outcome, Scope};
+use crate::engine::Selection;
 use crate::server::{Role, Transport};
 use crate::source::SourceKind;
 use crate::version::Version;
@@ -38,8 +39,16 @@ pub struct Report {
     pub counts: Counts,
     /// The servers, backends first.
     pub servers: Vec<ServerInfo>,
+    /// The acceptances that were given, and what came of each; left out where
+    /// none was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub acceptances: Vec<AcceptanceGiven>,
     /// Exactly one per check and target, sorted by check, then by server.
     pub results: Vec<CheckResult>,
+    /// `sha256:` and 64 hexadecimal digits, over everything else in the
+    /// report; left out by releases that made none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
 }
 
 /// The tool that made a report.
@@ -71,6 +80,22 @@ pub struct RunInfo {
     pub argv: Vec<String>,
     /// The machine that it ran on.
     pub host: String,
+    /// How much of the cluster it looked at; left out by releases that did
+    /// not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<Coverage>,
+}
+
+/// How much of the cluster a run looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Coverage {
+    /// Which checks and servers were asked for.
+    pub selection: Selection,
+    /// Whether the operator ended it before everything was asked.
+    pub interrupted: bool,
+    /// How many backends the cluster has, whichever of them were asked; null
+    /// if it did not tell.
+    pub backends: Option<usize>,
 }
 
 /// The cluster that was looked at.
@@ -177,10 +202,57 @@ pub struct CheckResult {
 }
 
 /// A warning that was accepted by name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Accepted {
     /// The reason given.
     pub reason: String,
+    /// Who accepted it; left out by releases that did not ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
+    /// The last day (UTC) on which that counts; left out where none was set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", extend("format" = "date"))]
+    pub until: Option<jiff::civil::Date>,
+}
+
+/// An acceptance that the run was given, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AcceptanceGiven {
+    /// The check whose warnings it accepts.
+    pub check: String,
+    /// The one target that it is for; null for all.
+    pub server: Option<String>,
+    /// The reason given.
+    pub reason: String,
+    /// Who gave it.
+    pub author: String,
+    /// The last day (UTC) on which it counts; null for no end.
+    #[schemars(with = "Option<String>", extend("format" = "date"))]
+    pub until: Option<jiff::civil::Date>,
+    /// What came of it.
+    pub effect: AcceptanceEffect,
+    /// How many results it accepts.
+    pub results: usize,
+    /// The same in words.
+    pub note: String,
+}
+
+/// What came of an acceptance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AcceptanceEffect {
+    /// It accepts at least one warning.
+    Accepts,
+    /// Its last day had passed.
+    Expired,
+    /// What it names is green, does not apply, or was accepted by another.
+    NotNeeded,
+    /// What it names is red or unknown, which nobody can accept.
+    NotAcceptable,
+    /// The check was not asked about that target, or not at all.
+    NotAsked,
+    /// The run knows no such server.
+    NoSuchServer,
 }
 
 impl Counts {

@@ -2,8 +2,8 @@
 
 use crate::contract::{Outcome, Scope};
 use crate::report::{
-    Accepted, CheckResult, ClusterInfo, Counts, Report, RunInfo, SCHEMA, ServerInfo, ToolInfo,
-    Verdict,
+    Accepted, CheckResult, ClusterInfo, Counts, Coverage, Report, RunInfo, SCHEMA, ServerInfo,
+    ToolInfo, Verdict,
 };
 use crate::server::{Role, Transport};
 use crate::source::SourceKind;
@@ -38,6 +38,11 @@ pub(crate) fn report(servers: Vec<ServerInfo>, results: Vec<CheckResult>) -> Rep
                 .map(str::to_owned)
                 .to_vec(),
             host: "weka-01".to_owned(),
+            coverage: Some(Coverage {
+                selection: crate::engine::Selection::default(),
+                interrupted: false,
+                backends: Some(servers.iter().filter(|s| s.role == Role::Backend).count()),
+            }),
         },
         cluster: ClusterInfo {
             name: Some("lab-a".to_owned()),
@@ -49,7 +54,9 @@ pub(crate) fn report(servers: Vec<ServerInfo>, results: Vec<CheckResult>) -> Rep
         verdict: Verdict::of(&results),
         counts: Counts::of(&results),
         servers,
+        acceptances: Vec::new(),
         results,
+        digest: None,
     }
 }
 
@@ -218,6 +225,8 @@ pub(crate) fn mixed() -> Report {
     results.push(CheckResult {
         accepted: Some(Accepted {
             reason: "agreed with support, case 4711".to_owned(),
+            author: Some("alice@weka-01".to_owned()),
+            until: Some(jiff::civil::date(2026, 12, 1)),
         }),
         ..remedy(
             result(
@@ -459,6 +468,8 @@ pub(crate) fn nasty() -> Report {
             evidence: vec![NASTY.to_owned()],
             accepted: Some(Accepted {
                 reason: NASTY.to_owned(),
+                author: Some(NASTY.to_owned()),
+                until: None,
             }),
             ..remedy(result("server/w", "cluster", Outcome::Warn, NASTY), NASTY)
         },

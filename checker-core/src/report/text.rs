@@ -1,8 +1,8 @@
 //! The report for a terminal: sums first, then what blocks, what could not be
 //! verified, what warns, and what is green.
 
-mod group;
-mod page;
+pub(crate) mod group;
+pub(crate) mod page;
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use group::{Folded, Group, Lost, by_cause, by_finding, cause, take_lost};
 use page::{Page, Tint};
 
 use super::printable::{printable, printable_lines};
-use super::{CheckResult, Report, ServerInfo, Verdict, fold_names};
+use super::{AcceptanceEffect, CheckResult, Report, ServerInfo, Verdict, fold_names};
 use crate::contract::{Outcome, Scope};
 use crate::server::Transport;
 use crate::source::SourceKind;
@@ -59,6 +59,7 @@ pub fn text(
     writer.blocking(&report);
     writer.unverified(&report);
     writer.warnings(&report);
+    writer.idle_acceptances(&report);
     writer.green(&report);
     writer.skipped(&report);
     if options.verbose {
@@ -115,13 +116,21 @@ fn cleaned(report: &Report) -> Report {
         verdict: _,
         counts: _,
         servers,
+        acceptances,
         results,
+        digest: _,
     } = &mut report;
     clean(&mut tool.name);
     clean(&mut tool.version);
     clean(&mut run.id);
     clean(&mut run.host);
     run.argv.iter_mut().for_each(clean);
+    if let Some(coverage) = &mut run.coverage {
+        let chosen = &mut coverage.selection;
+        for names in [&mut chosen.backends, &mut chosen.select, &mut chosen.skip] {
+            names.iter_mut().for_each(clean);
+        }
+    }
     cluster.name.iter_mut().for_each(clean);
     cluster.guid.iter_mut().for_each(clean);
     for server in servers {
@@ -141,7 +150,15 @@ fn cleaned(report: &Report) -> Report {
         result.evidence.iter_mut().for_each(clean);
         if let Some(accepted) = &mut result.accepted {
             clean(&mut accepted.reason);
+            accepted.author.iter_mut().for_each(clean);
         }
+    }
+    for acceptance in acceptances {
+        clean(&mut acceptance.check);
+        acceptance.server.iter_mut().for_each(clean);
+        clean(&mut acceptance.reason);
+        clean(&mut acceptance.author);
+        clean(&mut acceptance.note);
     }
     report
 }
@@ -202,6 +219,24 @@ impl Writer<'_> {
         }
         for group in by_finding(warned) {
             self.finding("! ", Tint::Yellow, &group);
+        }
+    }
+
+    /// Acceptances that were given and accept nothing: whoever relies on one
+    /// must hear that.
+    fn idle_acceptances(&mut self, report: &Report) {
+        let idle: Vec<&str> = report
+            .acceptances
+            .iter()
+            .filter(|given| given.effect != AcceptanceEffect::Accepts)
+            .map(|given| given.note.as_str())
+            .collect();
+        if idle.is_empty() {
+            return;
+        }
+        self.heading("ACCEPTANCES THAT DO NOT COUNT", idle.len());
+        for note in idle {
+            self.page.marked(0, "- ", Tint::Plain, note);
         }
     }
 
@@ -308,9 +343,15 @@ impl Writer<'_> {
                 ),
                 None,
             ),
+            Verdict::Yellow if all_accepted(report) => (
+                format!(
+                    "Every warning is accepted, so the gate can open. Run the same command again right before the upgrade to {target}."
+                ),
+                None,
+            ),
             Verdict::Yellow => (
                 format!(
-                    "Resolve each !, or decide knowingly that it may stay; {again} right before the upgrade to {target}."
+                    "Resolve each !, or accept by name what may stay (`--accept ID=REASON`); {again} right before the upgrade to {target}."
                 ),
                 first(report, Outcome::Warn),
             ),
@@ -384,7 +425,7 @@ impl Writer<'_> {
             self.remedy(&remedy);
         }
         if let Some(accepted) = &first.accepted {
-            let text = format!("accepted: {}", accepted.reason);
+            let text = format!("accepted {}", accepted.words());
             self.page.line(4, Tint::Plain, &text);
         }
         if self.verbose {
@@ -575,9 +616,18 @@ fn checked(report: &Report) -> String {
     )
 }
 
+/// Whether nothing that counts as a warning is left unaccepted.
+fn all_accepted(report: &Report) -> bool {
+    report
+        .results
+        .iter()
+        .filter(|r| matches!(r.outcome, Outcome::Warn | Outcome::Unknown))
+        .all(|r| r.accepted.is_some())
+}
+
 fn counts(report: &Report) -> String {
     let counts = report.counts;
-    [
+    let mut text = [
         (counts.fail, "fail"),
         (counts.unknown, "unknown"),
         (counts.warn, "warn"),
@@ -585,7 +635,13 @@ fn counts(report: &Report) -> String {
         (counts.skipped, "skipped"),
     ]
     .map(|(count, word)| format!("{count} {word}"))
-    .join(", ")
+    .join(", ");
+    let accepted = report.results.iter().filter(|r| r.accepted.is_some());
+    match accepted.count() {
+        0 => {}
+        accepted => text.push_str(&format!("; {accepted} accepted")),
+    }
+    text
 }
 
 /// The commands in a remedy: what stands in back quotes, begins with a program

@@ -6,36 +6,36 @@ use crate::report::{CheckResult, ServerInfo, fold_names};
 
 /// Results that are shown as one finding.
 #[derive(Debug)]
-pub(super) struct Group<'a> {
+pub(crate) struct Group<'a> {
     /// At least one, in the report's order. All of one check, except after
     /// [`by_cause`].
-    pub(super) members: Vec<&'a CheckResult>,
+    pub(crate) members: Vec<&'a CheckResult>,
 }
 
 impl<'a> Group<'a> {
-    pub(super) fn first(&self) -> &'a CheckResult {
+    pub(crate) fn first(&self) -> &'a CheckResult {
         self.members[0]
     }
 
     /// The checks that found it, each once.
-    pub(super) fn checks(&self) -> Vec<&'a str> {
+    pub(crate) fn checks(&self) -> Vec<&'a str> {
         once(self.members.iter().map(|m| m.check.as_str()))
     }
 
     /// Where it was found, each target once.
-    pub(super) fn targets(&self) -> Vec<&'a str> {
+    pub(crate) fn targets(&self) -> Vec<&'a str> {
         once(self.members.iter().map(|m| m.target.as_str()))
     }
 
     /// Whether it is about servers, not about the cluster as a whole.
-    pub(super) fn of_servers(&self) -> bool {
+    pub(crate) fn of_servers(&self) -> bool {
         self.members
             .iter()
             .any(|m| m.scope != crate::contract::Scope::Cluster)
     }
 
     /// The one summary, or, where they differ, each with the servers that it is of.
-    pub(super) fn summaries(&self) -> Folded {
+    pub(crate) fn summaries(&self) -> Folded {
         let several = self.targets().len() > 1;
         fold(self.members.iter().map(|m| {
             let text = match several {
@@ -47,7 +47,7 @@ impl<'a> Group<'a> {
     }
 
     /// The details likewise, line by line.
-    pub(super) fn details(&self) -> Folded {
+    pub(crate) fn details(&self) -> Folded {
         let same = self
             .members
             .iter()
@@ -80,7 +80,7 @@ impl<'a> Group<'a> {
     }
 
     /// The remedy, with `<server>` where it names the server and there are several.
-    pub(super) fn remedy(&self) -> Option<String> {
+    pub(crate) fn remedy(&self) -> Option<String> {
         let remedy = self.first().remedy.as_deref()?;
         Some(if self.targets().len() > 1 {
             replace_word(remedy, &self.first().target, SERVER)
@@ -92,7 +92,7 @@ impl<'a> Group<'a> {
 
 /// Texts of several servers.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Folded {
+pub(crate) enum Folded {
     /// All say the same.
     Same(Vec<String>),
     /// Folded server names, and what those say.
@@ -131,7 +131,7 @@ const SERVER: &str = "<server>";
 
 /// Same check, outcome and remedy, and a summary that differs in nothing but
 /// numbers and the server's own name.
-pub(super) fn by_finding<'a>(results: impl IntoIterator<Item = &'a CheckResult>) -> Vec<Group<'a>> {
+pub(crate) fn by_finding<'a>(results: impl IntoIterator<Item = &'a CheckResult>) -> Vec<Group<'a>> {
     collect(results.into_iter().map(|result| {
         let remedy = result.remedy.as_deref().unwrap_or_default();
         let key = (
@@ -139,7 +139,7 @@ pub(super) fn by_finding<'a>(results: impl IntoIterator<Item = &'a CheckResult>)
             result.outcome,
             shape(&result.summary, &result.target),
             replace_word(remedy, &result.target, SERVER),
-            result.accepted.as_ref().map(|a| a.reason.as_str()),
+            result.accepted.as_ref(),
         );
         (key, [result])
     }))
@@ -147,7 +147,7 @@ pub(super) fn by_finding<'a>(results: impl IntoIterator<Item = &'a CheckResult>)
 
 /// Same cause and same targets, whichever check and whichever command it hit:
 /// when nobody is logged in, that is one thing and not twenty.
-pub(super) fn by_cause(groups: Vec<Group<'_>>) -> Vec<Group<'_>> {
+pub(crate) fn by_cause(groups: Vec<Group<'_>>) -> Vec<Group<'_>> {
     collect(groups.into_iter().map(|group| {
         let first = group.first();
         let cause = shape(cause(&first.summary), &first.target);
@@ -156,7 +156,7 @@ pub(super) fn by_cause(groups: Vec<Group<'_>>) -> Vec<Group<'_>> {
 }
 
 /// What stands behind the command that a summary begins with.
-pub(super) fn cause(summary: &str) -> &str {
+pub(crate) fn cause(summary: &str) -> &str {
     let Some((_, rest)) = summary
         .strip_prefix('`')
         .and_then(|rest| rest.split_once('`'))
@@ -190,14 +190,14 @@ where
 
 /// Servers that were lost for the same reason, with the results that this cost.
 #[derive(Debug)]
-pub(super) struct Lost<'a> {
-    pub(super) servers: Vec<&'a ServerInfo>,
-    pub(super) results: Vec<&'a CheckResult>,
+pub(crate) struct Lost<'a> {
+    pub(crate) servers: Vec<&'a ServerInfo>,
+    pub(crate) results: Vec<&'a CheckResult>,
 }
 
 /// Takes out of `unknown` what is unknown only because its server did not
 /// answer: the server's reason stands in the result's summary.
-pub(super) fn take_lost<'a>(
+pub(crate) fn take_lost<'a>(
     servers: &'a [ServerInfo],
     unknown: &mut Vec<&'a CheckResult>,
 ) -> Vec<Lost<'a>> {
@@ -243,7 +243,7 @@ pub(super) fn take_lost<'a>(
 
 impl Lost<'_> {
     /// Why, with the servers where the words differ.
-    pub(super) fn reasons(&self) -> Folded {
+    pub(crate) fn reasons(&self) -> Folded {
         let several = self.servers.len() > 1;
         fold(self.servers.iter().map(|s| {
             let error = s.error.as_deref().unwrap_or_default();
@@ -255,11 +255,11 @@ impl Lost<'_> {
         }))
     }
 
-    pub(super) fn names(&self) -> Vec<&str> {
+    pub(crate) fn names(&self) -> Vec<&str> {
         self.servers.iter().map(|s| s.name.as_str()).collect()
     }
 
-    pub(super) fn checks(&self) -> Vec<&str> {
+    pub(crate) fn checks(&self) -> Vec<&str> {
         once(self.results.iter().map(|r| r.check.as_str()))
     }
 }

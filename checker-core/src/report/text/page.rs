@@ -5,7 +5,7 @@ use owo_colors::{OwoColorize, Style};
 
 /// What a line means; only here does it become a colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tint {
+pub(crate) enum Tint {
     Plain,
     Heading,
     Faint,
@@ -32,7 +32,7 @@ impl Tint {
 }
 
 /// The text so far.
-pub(super) struct Page {
+pub(crate) struct Page {
     text: String,
     color: bool,
     width: usize,
@@ -42,7 +42,7 @@ impl Page {
     /// Narrower than this, wrapping leaves one letter per line.
     const NARROWEST: usize = 24;
 
-    pub(super) fn new(width: usize, color: bool) -> Self {
+    pub(crate) fn new(width: usize, color: bool) -> Self {
         Self {
             text: String::new(),
             color,
@@ -51,17 +51,17 @@ impl Page {
         }
     }
 
-    pub(super) fn finish(self) -> String {
+    pub(crate) fn finish(self) -> String {
         self.text
     }
 
-    pub(super) fn blank(&mut self) {
+    pub(crate) fn blank(&mut self) {
         self.text.push('\n');
     }
 
     /// A wrapped text behind `mark`, which stands once; the rest hangs below
     /// the text's first letter.
-    pub(super) fn marked(&mut self, indent: usize, mark: &str, tint: Tint, text: &str) {
+    pub(crate) fn marked(&mut self, indent: usize, mark: &str, tint: Tint, text: &str) {
         let hang = indent + mark.chars().count();
         for (n, line) in wrap(text, self.width.saturating_sub(hang))
             .iter()
@@ -76,18 +76,23 @@ impl Page {
     }
 
     /// A wrapped text.
-    pub(super) fn line(&mut self, indent: usize, tint: Tint, text: &str) {
+    pub(crate) fn line(&mut self, indent: usize, tint: Tint, text: &str) {
         self.marked(indent, "", tint, text);
     }
 
     /// A command, as one line however long it is: half a command that was
     /// copied is worse than a line that the terminal wraps.
-    pub(super) fn command(&mut self, indent: usize, command: &str) {
+    pub(crate) fn command(&mut self, indent: usize, command: &str) {
         self.put(indent, Tint::Command, &format!("$ {command}"));
     }
 
+    /// A text as one line, however long it is.
+    pub(crate) fn unwrapped(&mut self, tint: Tint, text: &str) {
+        self.put(0, tint, text);
+    }
+
     /// Rows in columns, wrapped to the width.
-    pub(super) fn table<R, C>(&mut self, indent: usize, tint: Tint, rows: R)
+    pub(crate) fn table<R, C>(&mut self, indent: usize, tint: Tint, rows: R)
     where
         R: IntoIterator<Item = Vec<C>>,
         C: Into<String>,
