@@ -15,6 +15,8 @@ pub(crate) enum Exit {
     Failures,
     /// 3: nothing is red, but something could not be verified.
     Unverified,
+    /// 10: an upgrade was started and stopped, or left.
+    Stopped,
     /// 64: wrong usage.
     Usage,
     /// 70: a fault of the tool, or of the machine that it runs on.
@@ -34,17 +36,25 @@ impl From<Verdict> for Exit {
     }
 }
 
+impl Exit {
+    /// The number.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Green => 0,
+            Self::Warnings => 1,
+            Self::Failures => 2,
+            Self::Unverified => 3,
+            Self::Stopped => 10,
+            Self::Usage => 64,
+            Self::Internal => 70,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Green => 0,
-            Exit::Warnings => 1,
-            Exit::Failures => 2,
-            Exit::Unverified => 3,
-            Exit::Usage => 64,
-            Exit::Internal => 70,
-            Exit::Interrupted => 130,
-        })
+        Self::from(exit.code())
     }
 }
 

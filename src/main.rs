@@ -14,6 +14,7 @@ mod output;
 mod progress;
 mod replay;
 mod settings;
+mod upgrade;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -30,7 +31,7 @@ fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
         tracing::error!("a fault of the tool: {panic}");
     }));
-    let exit = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
+    let exit: ExitCode = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
         let text = panic
             .downcast_ref::<String>()
             .map(String::as_str)
@@ -39,12 +40,12 @@ fn main() -> ExitCode {
         output::complain(&format!(
             "a fault of the tool, please report it together with weka_upgrade_checker.log: {text}"
         ));
-        Exit::Internal
+        Exit::Internal.into()
     });
-    exit.into()
+    exit
 }
 
-fn run() -> Exit {
+fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -53,7 +54,8 @@ fn run() -> Exit {
             return match error.kind() {
                 ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Green,
                 _ => Exit::Usage,
-            };
+            }
+            .into();
         }
     };
     let outcome = match cli.command {
@@ -64,10 +66,16 @@ fn run() -> Exit {
         Some(Command::Gate(arguments)) => gate::run(&arguments),
         Some(Command::Completions { shell }) => output::completions(shell),
         Some(Command::Man) => output::man(),
+        Some(Command::Upgrade(arguments)) => upgrade::run(*arguments),
         Some(Command::ProbeScript) => output::probe_script(),
+        Some(Command::SimulatedWeka { state, words }) => {
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            return checker_simulator::standin::main(&state, "weka", &words);
+        }
     };
-    outcome.unwrap_or_else(|failure| {
+    let exit = outcome.unwrap_or_else(|failure| {
         output::complain(&format!("{:#}", failure.error));
         failure.exit
-    })
+    });
+    exit.into()
 }

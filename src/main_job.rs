@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Context;
 use checker_core::bundle::{self, Machine, RunSettings};
@@ -10,6 +11,7 @@ use checker_core::event::Observers;
 use checker_core::fleet::LiveSource;
 use checker_core::report::{self, LogObserver};
 use checker_core::source::Source;
+use checker_core::{Registry, Version};
 use checker_simulator::Simulator;
 
 use crate::args::CheckArgs;
@@ -29,18 +31,38 @@ pub(crate) fn run(arguments: CheckArgs) -> Result<Exit, Failure> {
         .map_err(Failure::internal)?;
 
     let log = start_log();
+    let run = check(&settings, &registry, &source, &settings.target, interrupted)?;
+    let shown = output::show(&run.report, &registry, &settings.shown);
+    keep(&settings, &run, &source, log.as_ref());
+    finish_log(log.as_ref());
+    shown?;
+    Ok(if run.interrupted {
+        output::note("interrupted: what was not asked by then counts as not verified");
+        Exit::Interrupted
+    } else {
+        Exit::from(run.report.verdict)
+    })
+}
+
+/// Runs the checks, and marks the warnings that were accepted.
+pub(crate) fn check(
+    settings: &Settings,
+    registry: &Registry,
+    source: &Arc<dyn Source>,
+    target: &Version,
+    interrupted: Arc<AtomicBool>,
+) -> Result<Run, Failure> {
     let mut observers = Observers::new();
     observers.add(Arc::new(LogObserver));
     let progress = Progress::on_stderr().filter(|_| !settings.shown.quiet);
     if let Some(progress) = &progress {
         observers.add(Arc::<Progress>::clone(progress));
     }
-    let here = source.here();
     let mut run = engine::run(
-        Arc::clone(&source),
-        &registry,
+        Arc::clone(source),
+        registry,
         Request {
-            target: settings.target.clone(),
+            target: target.clone(),
             selection: settings.selection.clone(),
             limits: settings.limits,
             data: &settings.data,
@@ -55,37 +77,42 @@ pub(crate) fn run(arguments: CheckArgs) -> Result<Exit, Failure> {
         EngineError::Threads(_) => Failure::internal(error),
         wrong_request => Failure::usage(wrong_request),
     })?;
-
     drop(progress);
     accept::apply(&mut run.report, &settings.acceptances);
     tracing::info!("{}", report::verdict_line(&run.report));
-    drop(observers);
-    let shown = output::show(&run.report, &registry, &settings.shown);
-    if let Some(dir) = &settings.bundle_dir {
-        let asked = RunSettings {
-            target: settings.target.clone(),
-            selection: settings.selection.clone(),
-            limits: settings.limits,
-            started_at: run.report.run.started_at,
-            source: run.report.run.source,
-            here,
-            acceptances: settings.acceptances.clone(),
-        };
-        write_bundle(dir, &settings, &run, &asked, &log_contents(log.as_ref()));
-    }
-    if let Some(log) = &log
+    Ok(run)
+}
+
+/// Writes the bundle, if one is wanted.
+pub(crate) fn keep(
+    settings: &Settings,
+    run: &Run,
+    source: &Arc<dyn Source>,
+    log: Option<&LogGuard>,
+) {
+    let Some(dir) = &settings.bundle_dir else {
+        return;
+    };
+    let asked = RunSettings {
+        target: run.report.target_version.clone(),
+        selection: settings.selection.clone(),
+        limits: settings.limits,
+        started_at: run.report.run.started_at,
+        source: run.report.run.source,
+        here: source.here(),
+        acceptances: settings.acceptances.clone(),
+    };
+    write_bundle(dir, settings, run, &asked, &log_contents(log));
+}
+
+/// Sees that all of the log is written.
+pub(crate) fn finish_log(log: Option<&LogGuard>) {
+    if let Some(log) = log
         && let Err(error) = log.flush()
     {
         let path = log.path().display();
         output::complain(&format!("the log {path} is not complete: {error}"));
     }
-    shown?;
-    Ok(if run.interrupted {
-        output::note("interrupted: what was not asked by then counts as not verified");
-        Exit::Interrupted
-    } else {
-        Exit::from(run.report.verdict)
-    })
 }
 
 fn source(choice: &SourceChoice) -> Result<Arc<dyn Source>, Failure> {
@@ -100,7 +127,7 @@ fn source(choice: &SourceChoice) -> Result<Arc<dyn Source>, Failure> {
 }
 
 /// A log that can't be written costs the log, not the verdict.
-fn start_log() -> Option<LogGuard> {
+pub(crate) fn start_log() -> Option<LogGuard> {
     match log::start(Path::new(".")) {
         Ok(guard) => Some(guard),
         Err(error) => {

@@ -134,6 +134,8 @@ pub enum Entry {
         alerts: BTreeSet<String>,
         /// Processes that were not up.
         processes_down: Vec<String>,
+        /// The time in the cluster, for its events.
+        cluster_time: Timestamp,
     },
     /// A step begins.
     StepBegun {

@@ -288,6 +288,13 @@ struct JobEnd {
     output: Vec<String>,
 }
 
+/// A new id for an upgrade: the first part of its jobs' names.
+#[must_use]
+pub fn new_run_id() -> String {
+    let id = uuid::Uuid::new_v4().simple().to_string();
+    id[..8].to_owned()
+}
+
 /// How many of a command's last lines are shown when it failed.
 const TAIL: usize = 20;
 
@@ -640,6 +647,7 @@ impl Upgrade<'_> {
                 hop: hop.number,
                 alerts: before.alerts.keys().cloned().collect(),
                 processes_down: before.processes_down.clone(),
+                cluster_time: self.source.now(),
             })?;
         }
         let mut retried: BTreeSet<Phase> = BTreeSet::new();
@@ -660,7 +668,9 @@ impl Upgrade<'_> {
                     }
                     let half_way = state.upgraded(&hop.to).0 > 0 || state.upgrading();
                     let phase = half_way
-                        .then(|| state.first_unfinished(&hop.to).or(state.named_phase()))
+                        // The cluster's own word first: a phase is named until
+                        // its cleanup is done.
+                        .then(|| state.named_phase().or(state.first_unfinished(&hop.to)))
                         .flatten();
                     let (dialect, entrance) = self.way_in(hop, step)?;
                     let job = Job {
@@ -1111,7 +1121,7 @@ impl Upgrade<'_> {
     fn lost(&self, state: &ClusterState, hop: &Hop) -> Failure {
         let (done, all) = state.upgraded(&hop.to);
         Failure::Lost {
-            phase: state.first_unfinished(&hop.to).or(state.named_phase()),
+            phase: state.named_phase().or(state.first_unfinished(&hop.to)),
             done,
             all,
             left: state.left(&hop.to),
@@ -1353,11 +1363,16 @@ impl Upgrade<'_> {
         Duration::try_from(self.clock.now().duration_since(since)).unwrap_or_default()
     }
 
-    /// When the containers of this hop were first touched.
+    /// When the containers of this hop were first touched, in the cluster's time.
     fn began(&self, hop: &Hop) -> Option<Timestamp> {
-        self.journal.story().lines().iter().find_map(|line| {
-            matches!(&line.entry, Entry::Before { hop: h, .. } if *h == hop.number)
-                .then_some(line.at)
+        let lines = self.journal.story().lines();
+        lines.iter().find_map(|line| match &line.entry {
+            Entry::Before {
+                hop: h,
+                cluster_time,
+                ..
+            } if *h == hop.number => Some(*cluster_time),
+            _ => None,
         })
     }
 }

@@ -1,0 +1,427 @@
+//! `checker upgrade`: gate, then the NDU.
+
+mod clock;
+mod keeper;
+mod outcome;
+mod place;
+mod progress;
+mod status;
+
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use checker_core::Version;
+use checker_core::deadline::Deadline;
+use checker_core::ndu::commands::Dialect;
+use checker_core::ndu::executor::Secret;
+use checker_core::ndu::journal::{Entry, Journal, JournalError};
+use checker_core::ndu::observe::ClusterState;
+use checker_core::ndu::plan::{
+    ClientChoice, ClientOptions, Distribution, Hops, Options, Plan, Until,
+};
+use checker_core::ndu::run::{Limits, Operator, Upgrade, new_run_id};
+use checker_core::release_data::ReleaseData;
+use checker_core::upgrade_path;
+
+use crate::args::{CheckArgs, Format, HopsArg, OutputArgs, UpgradeArgs, UpgradeCommand};
+use crate::exit::{Exit, Failure};
+use crate::settings::{self, Settings};
+use crate::{accept, main_job, output};
+use clock::SystemClock;
+use keeper::Keeper;
+use place::Place;
+
+/// The environment variable with the token of the distribution site.
+const TOKEN: &str = "CHECKER_DIST_TOKEN";
+
+/// How long finding out what the cluster is like may take.
+const FIRST_LOOK: std::time::Duration = std::time::Duration::from_secs(120);
+
+pub(crate) fn run(arguments: UpgradeArgs) -> Result<Exit, Failure> {
+    match arguments.command {
+        Some(UpgradeCommand::Status(arguments)) => status::run(arguments),
+        None => upgrade(arguments),
+    }
+}
+
+fn upgrade(arguments: UpgradeArgs) -> Result<Exit, Failure> {
+    let options = options(&arguments)?;
+    if arguments.in_background {
+        // A session of our own: no terminal can take us with it.
+        let _ = rustix::process::setsid();
+    }
+    let mut place = Place::new(&arguments.place, &arguments.reach, arguments.resume)?;
+    let target = target(&arguments, &place)?;
+    let settings = Settings::new(CheckArgs {
+        target_version: Some(target.clone()),
+        all: arguments.all,
+        accept: arguments.accept,
+        reach: arguments.reach,
+        output: OutputArgs {
+            format: Some(arguments.format),
+            no_color: arguments.no_color,
+            data: arguments.data,
+            ..OutputArgs::default()
+        },
+        bundle_dir: arguments.bundle_dir,
+        no_bundle: arguments.no_bundle,
+        config: arguments.config,
+        simulate: arguments.place.simulate.clone(),
+        ..CheckArgs::default()
+    })?;
+    let registry = settings::registry()?;
+    accept::verify(&settings.acceptances, &registry)?;
+    place.open(&settings.source)?;
+    let source = place.source()?;
+    let clock = SystemClock::start()
+        .context("setting up the handling of signals")
+        .map_err(Failure::internal)?;
+
+    let state = ClusterState::observe(&*source, &Deadline::within(FIRST_LOOK))
+        .map_err(|missing| anyhow!("the cluster can't be looked at: {missing}"))
+        .map_err(|error| Failure {
+            error,
+            exit: Exit::Unverified,
+        })?;
+    let now = jiff::Timestamp::now();
+    let taken_up = if arguments.resume {
+        match Journal::take_up(place.state_dir(), &state.guid, now) {
+            Ok(journal) => journal.filter(|journal| !journal.story().finished()),
+            Err(error) => return journal_failure(error),
+        }
+    } else {
+        None
+    };
+    let (run, releases) = match &taken_up {
+        Some(journal) => planned(journal, &target)?,
+        None => (new_run_id(), way(&settings.data, &state, &target)?),
+    };
+    let deadline = Deadline::within(FIRST_LOOK);
+    let here = source.here().map(|server| server.hostname);
+    let plan = Plan::new(
+        &state,
+        &releases,
+        &options,
+        Dialect::of(&*source, &deadline),
+        here.as_deref(),
+        &settings.data,
+    );
+    let shown = match arguments.format {
+        Format::Json => format!(
+            "{}\n",
+            serde_json::to_string_pretty(&plan).unwrap_or_default()
+        ),
+        _ => plan.text(),
+    };
+    if arguments.dry_run {
+        output::print(&shown)?;
+        return Ok(Exit::Green);
+    }
+    // The plan is for the eyes; a program that reads JSON gets the outcome alone.
+    output::note(&plan.text());
+    let mut operator = Asked { yes: arguments.yes };
+    if !arguments.yes && !begin(&mut operator)? {
+        output::note("Nothing was begun.");
+        return Ok(Exit::Failures);
+    }
+    if arguments.detach && !arguments.in_background {
+        return detach(&place);
+    }
+
+    let log = main_job::start_log();
+    let mut journal = match taken_up {
+        Some(journal) => journal,
+        None => match Journal::begin(place.state_dir(), &state.guid, &run, now) {
+            Ok(journal) => journal,
+            Err(error) => return journal_failure(error),
+        },
+    };
+    let argv: Vec<String> = std::env::args().collect();
+    let host = main_job::host_name();
+    let first = if journal.story().begun().is_some() {
+        let after = journal.story().last().map(outcome::last_words);
+        Entry::Resumed {
+            after: after.unwrap_or_default(),
+            argv,
+            host,
+        }
+    } else {
+        Entry::Begun {
+            run: run.clone(),
+            guid: state.guid.clone(),
+            cluster: state.name.clone(),
+            releases: releases.clone(),
+            tool: env!("CARGO_PKG_VERSION").to_owned(),
+            argv,
+            host,
+        }
+    };
+    if let Err(error) = journal.write(now, first) {
+        return journal_failure(error);
+    }
+    let path = journal.path().to_owned();
+    output::note(&format!("journal: {}", path.display()));
+
+    let watcher = progress::Shown::new(arguments.verbose);
+    let mut keeper = Keeper::new(
+        &settings,
+        &registry,
+        Arc::clone(&source),
+        clock.leaving_flag(),
+        log.as_ref(),
+    );
+    let executor = place.executor()?;
+    let outcome = Upgrade {
+        source: Arc::clone(&source),
+        executor: &*executor,
+        clock: &clock,
+        gate: &mut keeper,
+        operator: &mut operator,
+        watcher: &watcher,
+        options: &options,
+        limits: place.limits(Limits::default()),
+        data: &settings.data,
+        journal,
+        here,
+        run,
+        releases,
+        resume: arguments.resume,
+    }
+    .run();
+    watcher.finish();
+    main_job::finish_log(log.as_ref());
+    let outcome = match outcome {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            return Err(Failure {
+                error: anyhow::Error::from(error)
+                    .context("the journal can't be written, so nothing more was begun"),
+                exit: Exit::Stopped,
+            });
+        }
+    };
+    outcome::show(&outcome, &keeper, arguments.format, &settings.shown)
+}
+
+/// Where the journal's upgrade goes; it must be where the operator wants to go.
+fn planned(journal: &Journal, target: &Version) -> Result<(String, Vec<Version>), Failure> {
+    let story = journal.story();
+    let Some((run, releases)) = story.begun() else {
+        return Err(Failure::usage(anyhow!(
+            "{} does not tell which upgrade it is of; move it away and go on with --resume: the cluster is asked then",
+            journal.path().display()
+        )));
+    };
+    match releases.last() {
+        Some(planned) if planned == target => Ok((run.to_owned(), releases.to_vec())),
+        planned => Err(Failure::usage(anyhow!(
+            "the upgrade that was interrupted goes to {}, not to {target}; give --target-version {0}, or move {} away",
+            planned.map(ToString::to_string).unwrap_or_default(),
+            journal.path().display()
+        ))),
+    }
+}
+
+/// The releases to go over, from where the cluster is.
+fn way(
+    data: &ReleaseData,
+    state: &ClusterState,
+    target: &Version,
+) -> Result<Vec<Version>, Failure> {
+    // In the middle of an upgrade, whose journal is lost: the hop is the one
+    // between the releases that the containers run.
+    let running = state.backends.iter().filter_map(|c| c.release.as_ref());
+    let oldest = running.clone().min().unwrap_or(&state.release);
+    let newest = running.max().unwrap_or(&state.release);
+    if oldest.without_suffix() == target.without_suffix() {
+        return Ok(vec![oldest.clone(), target.clone()]);
+    }
+    let half_way = oldest.without_suffix() != newest.without_suffix();
+    if half_way && newest.without_suffix() == target.without_suffix() {
+        return Ok(vec![oldest.clone(), target.clone()]);
+    }
+    let from = if half_way { newest } else { oldest };
+    let route = upgrade_path::find(data, from, target).map_err(|none| Failure {
+        error: anyhow!("no supported path from {from} to {target}: {none}"),
+        exit: Exit::Failures,
+    })?;
+    Ok(if half_way {
+        std::iter::once(oldest.clone())
+            .chain(route.releases)
+            .collect()
+    } else {
+        route.releases
+    })
+}
+
+/// The target that was given, or that of the upgrade to go on with.
+fn target(arguments: &UpgradeArgs, place: &Place) -> Result<Version, Failure> {
+    if let Some(target) = &arguments.target_version {
+        return Ok(target.clone());
+    }
+    if arguments.resume
+        && let Some(target) = place.interrupted_target()?
+    {
+        return Ok(target);
+    }
+    Err(Failure::usage(anyhow!(
+        "to which release is the cluster to be upgraded? Give --target-version V, such as --target-version 4.4.10.202"
+    )))
+}
+
+fn options(arguments: &UpgradeArgs) -> Result<Options, Failure> {
+    let clients = match arguments.clients.as_slice() {
+        [] => None,
+        given => Some(ClientOptions {
+            which: if given.iter().any(|word| word == "all") {
+                ClientChoice::All
+            } else {
+                let ids: Result<Vec<u64>, _> = given.iter().map(|id| id.trim().parse()).collect();
+                ClientChoice::Ids(ids.map_err(|_| {
+                    Failure::usage(anyhow!(
+                        "--clients {}: give `all`, or the numbers of containers as `weka cluster container` shows them",
+                        given.join(",")
+                    ))
+                })?)
+            },
+            batch: arguments.client_batch_size,
+            drop: arguments.drop_clients.clone(),
+        }),
+    };
+    Ok(Options {
+        distribution: distribution(arguments)?,
+        until: match (arguments.prepare_only, arguments.distribute_only) {
+            (true, _) => Until::Prepared,
+            (_, true) => Until::Distributed,
+            _ => Until::End,
+        },
+        hops: match arguments.hops {
+            HopsArg::All => Hops::All,
+            HopsArg::Next => Hops::Next,
+        },
+        container: arguments.container.clone(),
+        mgmt_port: arguments.mgmt_port,
+        clients,
+    })
+}
+
+fn distribution(arguments: &UpgradeArgs) -> Result<Distribution, Failure> {
+    if let Some(package) = &arguments.package {
+        let whole = std::path::absolute(package)
+            .with_context(|| format!("--package {}", package.display()))
+            .map_err(Failure::usage)?;
+        return Ok(Distribution::Package(whole));
+    }
+    let Some(from) = &arguments.from else {
+        return Ok(Distribution::Configured);
+    };
+    if from.contains('@') {
+        return Err(Failure::usage(anyhow!(
+            "--from holds a token or a password, which everyone on this machine could read: give the site alone, and the token with --token-file FILE or in the variable {TOKEN}"
+        )));
+    }
+    let token = match &arguments.token_file {
+        Some(file) => Some(
+            std::fs::read_to_string(file)
+                .with_context(|| format!("the token in {}", file.display()))
+                .map_err(Failure::usage)?,
+        ),
+        None => std::env::var(TOKEN).ok(),
+    };
+    let token = token.map(|token| token.trim().to_owned());
+    let Some(token) = token.filter(|token| !token.is_empty()) else {
+        return Ok(Distribution::From(from.clone()));
+    };
+    let Some((scheme, site)) = from.split_once("://") else {
+        return Err(Failure::usage(anyhow!(
+            "a token belongs to a distribution site, such as --from https://SITE; {from} is none"
+        )));
+    };
+    if !token.bytes().all(|b| b.is_ascii_graphic()) || token.contains(['@', '/']) {
+        return Err(Failure::usage(anyhow!(
+            "the token holds characters that no token has; look at the file or the variable that it comes from"
+        )));
+    }
+    Ok(Distribution::WithToken {
+        site: from.clone(),
+        url: Secret::new(format!("{scheme}://{token}@{site}")),
+    })
+}
+
+/// Asks whether to begin.
+fn begin(operator: &mut Asked) -> Result<bool, Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::usage(anyhow!(
+            "nobody is there to agree to the plan: give --yes (or --dry-run to see the plan alone)"
+        )));
+    }
+    Ok(operator.agrees("Begin?"))
+}
+
+/// Someone at the terminal, or `--yes`.
+struct Asked {
+    yes: bool,
+}
+
+impl Operator for Asked {
+    fn agrees(&mut self, question: &str) -> bool {
+        if self.yes {
+            output::note(&format!("{question} yes (--yes)"));
+            return true;
+        }
+        if !std::io::stdin().is_terminal() {
+            return false;
+        }
+        let mut err = std::io::stderr().lock();
+        let _ = write!(err, "{question} [y/N] ");
+        let _ = err.flush();
+        let mut answer = String::new();
+        let read = std::io::stdin().lock().read_line(&mut answer);
+        read.is_ok() && matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+    }
+}
+
+/// Starts this very command in the background, and says where to look.
+fn detach(place: &Place) -> Result<Exit, Failure> {
+    let program = std::env::current_exe()
+        .context("finding our own program")
+        .map_err(Failure::internal)?;
+    let path = place.state_dir().join("upgrade.out");
+    let file = place
+        .create(&path)
+        .with_context(|| path.display().to_string())
+        .map_err(Failure::internal)?;
+    let both = file
+        .try_clone()
+        .context("a second handle")
+        .map_err(Failure::internal)?;
+    let child = std::process::Command::new(program)
+        .args(std::env::args_os().skip(1))
+        .arg("--in-background")
+        .stdin(std::process::Stdio::null())
+        .stdout(file)
+        .stderr(both)
+        .spawn()
+        .context("going to the background")
+        .map_err(Failure::internal)?;
+    output::note(&format!(
+        "The upgrade goes on in the background as process {}, and writes to {}.\n`checker upgrade status` says where it stands.",
+        child.id(),
+        path.display()
+    ));
+    Ok(Exit::Green)
+}
+
+/// Someone else's lock starts nothing; anything else is the machine's fault.
+fn journal_failure(error: JournalError) -> Result<Exit, Failure> {
+    let exit = match &error {
+        JournalError::Locked { .. } => Exit::Failures,
+        JournalError::Line { .. } | JournalError::Guid(_) => Exit::Usage,
+        JournalError::File { .. } => Exit::Internal,
+    };
+    Err(Failure {
+        error: anyhow::Error::from(error).context("nothing was begun"),
+        exit,
+    })
+}

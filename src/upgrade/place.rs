@@ -1,0 +1,245 @@
+//! Where an upgrade is written down, and the cluster that it works on.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use checker_core::Version;
+use checker_core::fleet::LiveSource;
+use checker_core::ndu::detached::{Detached, LocalShell};
+use checker_core::ndu::executor::Executor;
+use checker_core::ndu::journal::{self, Story};
+use checker_core::ndu::observe::Patience;
+use checker_core::ndu::run::Limits;
+use checker_core::source::Source;
+use checker_simulator::{FileSource, Scenario, StandinState};
+
+use crate::args::{ReachArgs, StateArgs};
+use crate::exit::Failure;
+use crate::settings::SourceChoice;
+
+/// Where it all stands, and how the cluster is reached.
+pub(super) struct Place {
+    dir: PathBuf,
+    simulated: Option<PathBuf>,
+    remote: bool,
+    cluster: Option<Opened>,
+}
+
+enum Opened {
+    Live(Arc<LiveSource>),
+    Simulated(Arc<FileSource>),
+}
+
+impl Place {
+    /// Finds the place. A rehearsal begins with a new cluster, unless it is
+    /// gone on with.
+    pub(super) fn new(
+        arguments: &StateArgs,
+        reach: &ReachArgs,
+        goes_on: bool,
+    ) -> Result<Self, Failure> {
+        let dir = match &arguments.state_dir {
+            Some(dir) => std::path::absolute(dir)
+                .with_context(|| format!("--state-dir {}", dir.display()))
+                .map_err(Failure::usage)?,
+            None => default_dir()?,
+        };
+        let Some(scenario) = &arguments.simulate else {
+            return Ok(Self {
+                dir,
+                simulated: None,
+                remote: reach.via.is_some(),
+                cluster: None,
+            });
+        };
+        let parsed = Scenario::parse(scenario).map_err(Failure::usage)?;
+        // Rehearsals have nothing to do with real upgrades, nor with each other.
+        let name: String = scenario
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+            .collect();
+        let dir = dir.join("rehearsals").join(name);
+        let state = dir.join("cluster.json");
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&dir)
+            .with_context(|| dir.display().to_string())
+            .map_err(Failure::internal)?;
+        if !goes_on {
+            let mut new = StandinState::new(parsed.cluster());
+            if let Some(pace) = arguments.pace {
+                new.pace_ms = pace;
+            }
+            checker_simulator::write_state(&state, &new)
+                .context("the simulated cluster")
+                .map_err(Failure::internal)?;
+        } else if !state.exists() {
+            return Err(Failure::usage(anyhow!(
+                "no rehearsal of {scenario} was begun: there is no {}",
+                state.display()
+            )));
+        }
+        Ok(Self {
+            dir,
+            simulated: Some(state),
+            remote: false,
+            cluster: None,
+        })
+    }
+
+    /// Opens the way to the cluster.
+    pub(super) fn open(&mut self, choice: &SourceChoice) -> Result<(), Failure> {
+        self.cluster = Some(match (choice, &self.simulated) {
+            (SourceChoice::Live(options), _) => Opened::Live(Arc::new(
+                LiveSource::new(options.clone()).map_err(Failure::usage)?,
+            )),
+            (SourceChoice::Simulated(_), state) => {
+                let state = state.clone().unwrap_or_default();
+                let source = FileSource::open(state)
+                    .context("the simulated cluster")
+                    .map_err(Failure::internal)?;
+                Opened::Simulated(Arc::new(source))
+            }
+        });
+        Ok(())
+    }
+
+    fn opened(&self) -> Result<&Opened, Failure> {
+        self.cluster
+            .as_ref()
+            .ok_or_else(|| Failure::internal(anyhow!("the cluster was not opened")))
+    }
+
+    /// Where the cluster is asked.
+    pub(super) fn source(&self) -> Result<Arc<dyn Source>, Failure> {
+        Ok(match self.opened()? {
+            Opened::Live(source) => Arc::<LiveSource>::clone(source),
+            Opened::Simulated(source) => Arc::<FileSource>::clone(source),
+        })
+    }
+
+    /// Where commands are run.
+    pub(super) fn executor(&self) -> Result<Box<dyn Executor>, Failure> {
+        let here = self.dir.join("jobs").to_string_lossy().into_owned();
+        Ok(match self.opened()? {
+            // On another machine our own directory need not be there.
+            Opened::Live(source) => {
+                let dir = if self.remote {
+                    "/var/lib/checker/jobs".to_owned()
+                } else {
+                    here
+                };
+                Box::new(Detached::new(Arc::clone(source), dir, &["weka"]))
+            }
+            Opened::Simulated(source) => {
+                let program = std::env::current_exe()
+                    .context("finding our own program")
+                    .map_err(Failure::internal)?;
+                let program = program.to_string_lossy();
+                let state = source.path().to_string_lossy();
+                let words = [&*program, "simulated-weka", "--state", &*state, "--"];
+                Box::new(Detached::new(LocalShell, here, &words))
+            }
+        })
+    }
+
+    /// A rehearsal need not wait as long as a real cluster needs.
+    pub(super) fn limits(&self, real: Limits) -> Limits {
+        if self.simulated.is_none() {
+            return real;
+        }
+        Limits {
+            interval: Duration::from_millis(200),
+            patience: Patience {
+                limit: Duration::from_secs(60),
+                pause: Duration::from_millis(200),
+            },
+            stalled: Duration::from_secs(30),
+            settle: Duration::from_secs(15),
+            conversion: Duration::from_secs(15),
+            foreign: Duration::from_secs(3),
+        }
+    }
+
+    /// The directory of the journals.
+    pub(super) fn state_dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// A new file in it, for its owner alone.
+    pub(super) fn create(&self, path: &Path) -> std::io::Result<File> {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.dir)?;
+        OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(path)
+    }
+
+    /// Where the newest upgrade that was not finished goes, if there is
+    /// exactly one cluster with such.
+    pub(super) fn interrupted_target(&self) -> Result<Option<Version>, Failure> {
+        let mut targets = Vec::new();
+        for guid in clusters(&self.dir) {
+            let Ok(Some((_, lines))) = journal::look(&self.dir, &guid) else {
+                continue;
+            };
+            let story = Story::of(&lines);
+            if story.finished() {
+                continue;
+            }
+            targets.extend(
+                story
+                    .begun()
+                    .and_then(|(_, releases)| releases.last().cloned()),
+            );
+        }
+        match targets.len() {
+            0 => Err(Failure::usage(anyhow!(
+                "no interrupted upgrade is written down in {}; give --target-version V, and the cluster is asked where it stands",
+                self.dir.display()
+            ))),
+            1 => Ok(targets.pop()),
+            _ => Ok(None),
+        }
+    }
+}
+
+/// The clusters with a journal in this directory.
+pub(super) fn clusters(dir: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries
+        .filter(|entry| entry.path().join("lock").is_file())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+/// `/var/lib/checker` for root, else where the user's programs keep their state.
+fn default_dir() -> Result<PathBuf, Failure> {
+    if rustix::process::geteuid().is_root() {
+        return Ok("/var/lib/checker".into());
+    }
+    let path = |name: &str| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    path("XDG_STATE_HOME")
+        .or_else(|| path("HOME").map(|home| home.join(".local/state")))
+        .map(|dir| dir.join("checker"))
+        .ok_or_else(|| {
+            Failure::usage(anyhow!(
+                "neither XDG_STATE_HOME nor HOME is set: give --state-dir DIR"
+            ))
+        })
+}

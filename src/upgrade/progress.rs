@@ -1,0 +1,204 @@
+//! How far an upgrade is: one line that changes on a terminal, plain lines
+//! elsewhere.
+
+use std::io::IsTerminal as _;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use checker_core::ndu::run::{Event, Progress, Watcher};
+use checker_core::report::{fold_names, printable};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use jiff::Timestamp;
+
+use crate::output;
+
+/// How often silence is told where there is no terminal.
+const SILENCE_TOLD: Duration = Duration::from_secs(30);
+
+/// Shows what happens, on standard error.
+pub(super) struct Shown {
+    bar: Option<ProgressBar>,
+    verbose: bool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    hop: String,
+    step: String,
+    progress: String,
+    last: String,
+    silence_told: Duration,
+}
+
+impl Shown {
+    pub(super) fn new(verbose: bool) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {wide_msg}") {
+                bar.set_style(style);
+            }
+            bar.enable_steady_tick(Duration::from_millis(120));
+            bar
+        });
+        Self {
+            bar,
+            verbose,
+            state: Mutex::default(),
+        }
+    }
+
+    /// Takes the line away.
+    pub(super) fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// A line that stays.
+    fn line(&self, text: &str) {
+        tracing::info!("{text}");
+        let text = printable(text);
+        match &self.bar {
+            Some(bar) => bar.println(text),
+            None => output::note(&format!(
+                "{} {text}",
+                Timestamp::now().strftime("%H:%M:%SZ")
+            )),
+        }
+    }
+
+    fn redraw(&self, state: &State) {
+        if let Some(bar) = &self.bar {
+            let parts = [&state.hop, &state.step, &state.progress, &state.last];
+            let parts: Vec<&str> = parts
+                .into_iter()
+                .map(String::as_str)
+                .filter(|part| !part.is_empty())
+                .collect();
+            bar.set_message(parts.join(" · "));
+        }
+    }
+}
+
+impl Watcher for Shown {
+    fn on_event(&self, event: &Event<'_>) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            Event::HopBegun { hop, of, from, to } => {
+                state.hop = format!("hop {hop}/{of} {from} → {to}");
+                self.line(&state.hop);
+            }
+            Event::StepBegun { step } => {
+                state.step = step.title().to_owned();
+                state.progress.clear();
+                state.last.clear();
+                state.silence_told = Duration::ZERO;
+                if self.bar.is_none() {
+                    self.line(&format!("  {}", state.step));
+                } else {
+                    tracing::info!("{}", state.step);
+                }
+            }
+            Event::Started { command } => self.line(&format!("    $ {command}")),
+            Event::Found { job } => {
+                self.line(&format!(
+                    "    the command {job} was started before; it is watched"
+                ));
+            }
+            Event::Output { line } => {
+                tracing::info!("| {line}");
+                (*line).clone_into(&mut state.last);
+                if self.verbose {
+                    match &self.bar {
+                        Some(bar) => bar.println(format!("    | {line}")),
+                        None => output::note(&format!("    | {line}")),
+                    }
+                }
+            }
+            Event::Progress(progress) => {
+                let shown = words(progress);
+                if shown != state.progress {
+                    state.progress = shown;
+                    if self.bar.is_none() {
+                        self.line(&format!("    {}", state.progress));
+                    }
+                }
+                state.silence_told = Duration::ZERO;
+            }
+            Event::Silent { since, missing } => {
+                state.last = format!("the cluster does not answer ({} s)", since.as_secs());
+                if *since >= state.silence_told + SILENCE_TOLD {
+                    state.silence_told = *since;
+                    self.line(&format!(
+                        "    the cluster has not answered for {} s: {missing}",
+                        since.as_secs()
+                    ));
+                }
+            }
+            Event::Warning { words } => self.line(&format!("  ! {words}")),
+            Event::StepDone { step, how } => self.line(&format!("  ✓ {step}: {how}")),
+            _ => {}
+        }
+        self.redraw(&state);
+    }
+}
+
+/// `drives 3/6, 3 of 18 containers, weka-04`.
+fn words(progress: &Progress) -> String {
+    let mut parts = Vec::new();
+    if let Some(converting) = progress.converting {
+        parts.push(match converting {
+            Some(percent) => format!("metadata conversion {percent} %"),
+            None => "metadata conversion".to_owned(),
+        });
+    }
+    if progress.done < progress.all {
+        if let Some(phase) = progress.phase {
+            parts.push(format!(
+                "{phase} {}/{}",
+                progress.phase_done, progress.phase_all
+            ));
+        }
+        parts.push(format!("{} of {} containers", progress.done, progress.all));
+    }
+    if !progress.working_on.is_empty() {
+        parts.push(fold_names(&progress.working_on));
+    }
+    if progress.paused {
+        parts.push("PAUSED: `weka upgrade resume` lets it go on".to_owned());
+    }
+    parts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use checker_core::ndu::observe::Phase;
+    use rstest::rstest;
+
+    use super::*;
+
+    fn progress() -> Progress {
+        Progress {
+            phase: Some(Phase::Drives),
+            phase_done: 3,
+            phase_all: 6,
+            done: 3,
+            all: 18,
+            working_on: vec!["weka-04".into()],
+            paused: false,
+            converting: None,
+        }
+    }
+
+    #[rstest]
+    #[case::phase(|_: &mut Progress| {}, "drives 3/6, 3 of 18 containers, weka-04")]
+    #[case::paused(|p: &mut Progress| p.paused = true, "drives 3/6, 3 of 18 containers, weka-04, PAUSED: `weka upgrade resume` lets it go on")]
+    #[case::all_there(|p: &mut Progress| { p.done = 18; p.working_on.clear(); }, "")]
+    #[case::conversion(|p: &mut Progress| { p.done = 18; p.working_on.clear(); p.converting = Some(Some(37)); }, "metadata conversion 37 %")]
+    fn one_line(#[case] change: fn(&mut Progress), #[case] expected: &str) {
+        let mut progress = progress();
+        change(&mut progress);
+        assert_eq!(words(&progress), expected);
+    }
+}
