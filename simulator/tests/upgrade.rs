@@ -700,6 +700,12 @@ fn a_network_driver_on_aws() {
         .last()
         .expect("a container")
         .process_id(0);
+    let probed = |server| {
+        let output = cluster.probe(server, "host:write-combining");
+        output.expect("a probe").stdout
+    };
+    assert_eq!(probed("weka-01"), b"vendor Amazon EC2\nwc 1\n");
+    assert_eq!(probed("weka-02"), b"vendor Amazon EC2\nwc 0\n");
     assert_eq!(events[0]["nid"], format!("NodeId<{own}>"));
 }
 
