@@ -63,6 +63,7 @@ impl Cluster {
             "host:tls" => Some(Output::text(certificates(self, server))),
             "host:local-resources" => Some(self.local_resources(server)),
             "host:os" => Some(Output::text(OS)),
+            "host:write-combining" => Some(Output::text(write_combining(self, server))),
             "host:cmdline" => Some(Output::text(CMDLINE)),
             "host:local-ps" => Some(self.weka_on(&server.name, &["local", "ps", "-J"])),
             _ => None,
@@ -154,6 +155,18 @@ impl Cluster {
             shown.as_second(),
             shown.subsec_nanosecond()
         ))
+    }
+}
+
+/// Who made the machine, and on AWS whether write combining is on.
+fn write_combining(cluster: &Cluster, server: &Server) -> String {
+    match cluster.provider.as_deref() {
+        Some("AWS") => {
+            let on = u8::from(!server.write_combining_off);
+            format!("vendor Amazon EC2\nwc {on}\n")
+        }
+        Some(other) => format!("vendor {other}\n"),
+        None => "vendor Dell Inc.\n".to_owned(),
     }
 }
 

@@ -29,7 +29,7 @@ pub use program::main;
 
 /// How long a command that changes the cluster rests between two steps:
 /// six backends are upgraded in about six seconds.
-const PACE_MS: u64 = 100;
+const PACE_MS: u64 = 80;
 
 /// How the answers to some commands go wrong. What is not set changes nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -78,7 +78,7 @@ impl UpgradeSimulator {
 
     /// The cluster as it is now.
     #[must_use]
-    pub fn cluster(&self) -> Arc<Cluster> {
+    pub fn current(&self) -> Arc<Cluster> {
         Arc::clone(&self.inner().cluster)
     }
 
@@ -240,7 +240,7 @@ impl Source for UpgradeSimulator {
     }
 
     fn now(&self) -> Timestamp {
-        self.cluster().now
+        self.current().now
     }
 
     fn cluster(&self, key: &str, arguments: &str, deadline: &Deadline) -> RawRecord {
@@ -274,10 +274,10 @@ impl Source for UpgradeSimulator {
         probes: &[&'static ServerProbe],
         deadline: &Deadline,
     ) -> ServerAnswer {
-        Simulator::shared(self.cluster()).server(server, probes, deadline)
+        Simulator::shared(self.current()).server(server, probes, deadline)
     }
 
     fn here(&self) -> Option<KnownServer> {
-        Simulator::shared(self.cluster()).here()
+        Simulator::shared(self.current()).here()
     }
 }

@@ -82,7 +82,8 @@ impl Cluster {
     pub(crate) fn needs_leader(&self, args: &[&str]) -> bool {
         let commands = COMMANDS.iter().copied().flatten();
         call::find(commands, Dialect::of(&self.release), args)
-            .is_ok_and(|(command, _)| command.login)
+            // What an upgrade runs in needs no login; the upgrade in it does.
+            .is_ok_and(|(command, _)| command.login || command.path == "local run")
     }
 
     /// A command that only looks.

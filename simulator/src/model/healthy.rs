@@ -336,6 +336,7 @@ fn server(name: &str, address: &str, n: usize) -> Server {
         clock_offset_ms: [0, 2, -1, 4, -3][n % 5],
         busybox: false,
         reach: Reachability::Up,
+        write_combining_off: false,
         downloads: Vec::new(),
     }
 }

@@ -148,6 +148,9 @@ pub struct Server {
     /// Whether the tool gets there.
     #[serde(default)]
     pub reach: Reachability,
+    /// Whether write combining is off in its network driver, on AWS.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub write_combining_off: bool,
     /// Releases that it has beside those of [`super::Cluster::versions`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub downloads: Vec<Download>,

@@ -443,6 +443,9 @@ impl Backends {
                         server: server.clone(),
                     }
             });
+            if let Some(server) = cluster.server_mut(&server) {
+                server.write_combining_off = true;
+            }
             cluster.tell_of(
                 &server,
                 "NetDevDriverReloadFailed",

@@ -24,7 +24,9 @@
 //! - While a container is down, its server's data lacks a copy, and the
 //!   status is REDISTRIBUTING. No alert but ClusterIsUpgrading and
 //!   LeaderPreparedForUpgrade comes of that.
-//! - A conversion goes on with every look at the status.
+//! - A conversion goes on with every look at the status. A scan of the
+//!   metadata (FSCK) follows it, or the upgrade where there is none: somebody
+//!   runs it, unless the model says that nobody does.
 //! - A killed command leaves the local container `upgrade` behind; one that
 //!   ends by itself takes it away.
 //! - Clients keep their mounts; one that fails keeps its release.
