@@ -247,7 +247,7 @@ pub(crate) enum Format {
     /// For a person
     #[default]
     Text,
-    /// For a program: the report's JSON and nothing else
+    /// For a program: JSON and nothing else
     Json,
 }
 

@@ -446,7 +446,7 @@ fn coverage(report: &Report) -> Vec<Reason> {
             ..Reason::new(
                 Kind::ResultsMissing,
                 Effect::Unverified,
-                format!("no result for every backend: {}", gaps.join(", ")),
+                format!("not every backend has a result of {}", gaps.join(", ")),
             )
             .next(again(report))
         });
