@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::LazyLock;
 
 use rstest::rstest;
 use serde_json::Value;
@@ -78,6 +79,20 @@ fn checker(dir: &Path, arguments: &[&str]) -> Run {
 
 /// A directory with the `report.json` of a simulated run in it.
 fn report_of(scenario: &str, more: &[&str]) -> TempDir {
+    // Most tests want this one.
+    static HEALTHY: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        let dir = run_over("healthy", &[]);
+        std::fs::read(dir.path().join("report.json")).expect("a report")
+    });
+    if scenario != "healthy" || !more.is_empty() {
+        return run_over(scenario, more);
+    }
+    let dir = tempfile::tempdir().expect("a directory");
+    std::fs::write(dir.path().join("report.json"), &*HEALTHY).expect("written");
+    dir
+}
+
+fn run_over(scenario: &str, more: &[&str]) -> TempDir {
     let dir = tempfile::tempdir().expect("a directory");
     let mut arguments = vec![
         "--simulate",
@@ -128,8 +143,11 @@ fn one_verdict_as_line_as_json_and_as_exit_code(
     let dir = report_of(scenario, &[]);
     let line = gate(&dir, &["-q"]).ends_with(status).stdout;
     assert_eq!(line.lines().count(), 1, "{line}");
-    let begin =
-        format!("REHEARSAL on a SIMULATED cluster: {words}: cluster lab-a, 4.4.21.2 → 4.4.33; ");
+    let cluster = match scenario {
+        "not-logged-in" => "unknown, unknown",
+        _ => "lab-a, 4.4.21.2",
+    };
+    let begin = format!("REHEARSAL on a SIMULATED cluster: {words}: cluster {cluster} → 4.4.33; ");
     assert!(line.starts_with(&begin), "{line}");
 
     let text = gate(&dir, &[]).ends_with(status).stdout;
@@ -195,7 +213,8 @@ fn what_is_given_must_fit(#[case] given: &[&str], #[case] kinds: &[&str]) {
 fn a_run_over_a_part_is_not_enough(#[case] options: &[&str], #[case] named: &str) {
     let dir = report_of("healthy", options);
     let run = gate(&dir, &["--format", "json"]).ends_with(3);
-    assert_eq!(run.closed_by(), ["partial"]);
+    // Beside that some checks miss what was not asked.
+    assert_eq!(run.closed_by()[0], "partial");
     assert!(run.stdout.contains(named), "{}", run.stdout);
 }
 
@@ -361,7 +380,8 @@ fn a_replay_opens_no_gate() {
         let mut arguments = vec!["gate", "report.json", "--format", "json"];
         arguments.extend(more);
         let run = checker(dir.path(), &arguments).ends_with(2);
-        assert_eq!(run.closed_by(), ["replayed"]);
+        // Beside that it is too old by now.
+        assert_eq!(run.closed_by()[0], "replayed");
     }
 }
 
