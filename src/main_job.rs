@@ -56,10 +56,10 @@ pub(crate) fn run(arguments: CheckArgs) -> Result<Exit, Failure> {
         wrong_request => Failure::usage(wrong_request),
     })?;
 
-    drop(observers);
     drop(progress);
     accept::apply(&mut run.report, &settings.acceptances);
     tracing::info!("{}", report::verdict_line(&run.report));
+    drop(observers);
     let shown = output::show(&run.report, &registry, &settings.shown);
     if let Some(dir) = &settings.bundle_dir {
         let asked = RunSettings {
