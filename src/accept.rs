@@ -58,6 +58,9 @@ fn author() -> String {
     let name = ["SUDO_USER", "USER", "LOGNAME"]
         .iter()
         .find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()))
-        .unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()));
+        .unwrap_or_else(|| match rustix::process::getuid() {
+            root if root.is_root() => "root".to_owned(),
+            user => format!("uid {}", user.as_raw()),
+        });
     format!("{name}@{}", main_job::host_name())
 }

@@ -237,7 +237,7 @@ pub(crate) struct AcceptArgs {
     ///
     /// It stays yellow, marked with who and why, but does not close the gate.
     /// Failures and what is unknown can't be accepted. The configuration file
-    /// can do the same until a day ([[accept]]).
+    /// can do the same until a day (`[[accept]]`).
     #[arg(
         long,
         value_name = "ID[@SERVER]=REASON",
@@ -281,7 +281,7 @@ pub(crate) enum Format {
     /// For a person
     #[default]
     Text,
-    /// For a program: the report's JSON and nothing else
+    /// For a program: JSON and nothing else
     Json,
 }
 

@@ -74,18 +74,20 @@ fn read(path: &Path) -> anyhow::Result<(Report, Seal)> {
         ));
     }
     report::read_sealed(&bytes).map_err(|error| match error {
-        JsonReportError::Form(error) if bytes.trim_ascii().is_empty() => {
-            anyhow!("it is empty: did the run that should have written it fail? ({error})")
-        }
-        JsonReportError::Form(error) if error.is_eof() => {
-            anyhow!("it ends in the middle: copy it again, whole ({error})")
-        }
-        JsonReportError::Form(error) if error.is_data() => anyhow!(
-            "it is JSON, but no report: give what `checker --format json` printed, or the bundle ({error})"
-        ),
-        JsonReportError::Form(error) => anyhow!(
-            "it is not JSON: give what `checker --format json` printed, or the bundle ({error})"
-        ),
+        JsonReportError::Form(error) => not_a_report(&bytes, &error),
         newer @ JsonReportError::Newer { .. } => anyhow!("{newer}; give it to that checker's gate"),
     })
+}
+
+/// Why a text is no report, and the way out.
+fn not_a_report(bytes: &[u8], error: &serde_json::Error) -> anyhow::Error {
+    const GIVE: &str = "give what `checker --format json` printed, or the bundle";
+    match serde_json::from_slice::<serde::de::IgnoredAny>(bytes) {
+        Err(_) if bytes.trim_ascii().is_empty() => {
+            anyhow!("it is empty: did the run fail that should have written it?")
+        }
+        Err(end) if end.is_eof() => anyhow!("it ends in the middle: copy it again, whole ({end})"),
+        Err(place) => anyhow!("it is not JSON: {GIVE} ({place})"),
+        Ok(_) => anyhow!("it is JSON, but no report: {GIVE} ({error})"),
+    }
 }

@@ -34,7 +34,7 @@ pub use layout::{FORMAT, Manifest, ManifestFile, RunSettings};
 pub use machine::Machine;
 pub use open::{Bundle, open};
 pub use source::BundleSource;
-pub(crate) use write::sha256;
+pub(crate) use write::hexadecimal;
 pub use write::{BundleContents, file_name, write};
 
 /// The name of the log in the bundle, and beside the bundle.

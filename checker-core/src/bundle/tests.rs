@@ -500,3 +500,20 @@ fn the_paths_are_safe_and_support_finds_its_way() {
         .collect();
     insta::assert_snapshot!(paths.join("\n"));
 }
+
+/// The manifest guards the report's bytes, the digest what the run wrote.
+#[test]
+fn the_seal_of_the_report_is_told() {
+    use crate::report::Seal;
+    let seal = |change: fn(&mut Report)| {
+        let mut sample = Sample::new();
+        change(&mut sample.report);
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = write(dir.path(), &sample.contents()).expect("written");
+        open(&path).expect("a good bundle").seal
+    };
+    assert_eq!(seal(|_| {}), Seal::Intact);
+    assert_eq!(seal(|report| report.run.host.push('x')), Seal::Altered);
+    // Of a release that made none: then the manifest must do.
+    assert_eq!(seal(|report| report.digest = None), Seal::Intact);
+}

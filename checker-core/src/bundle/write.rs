@@ -312,11 +312,16 @@ impl<'f, W: Write> Archive<'f, W> {
 }
 
 /// In hexadecimal digits.
-pub(crate) fn sha256(bytes: &[u8]) -> String {
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    hexadecimal(&Sha256::digest(bytes))
+}
+
+/// Bytes as hexadecimal digits.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
-    Sha256::digest(bytes)
+    bytes
         .iter()
-        .fold(String::with_capacity(64), |mut text, byte| {
+        .fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
             // Writing to a string can't fail.
             let _ = write!(text, "{byte:02x}");
             text

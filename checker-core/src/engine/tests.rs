@@ -367,6 +367,10 @@ impl Source for Scripted {
 struct Outcomes(Run, Vec<String>, Duration);
 
 impl Outcomes {
+    fn coverage(&self) -> &crate::report::Coverage {
+        self.0.report.run.coverage.as_ref().expect("it is told")
+    }
+
     fn of(&self, check: &str, target: &str) -> (Outcome, String) {
         let result = self
             .0
@@ -692,6 +696,7 @@ fn an_interrupt_ends_the_collecting_and_judges_what_is_there() {
     let outcomes = try_run(source, Selection::default(), interrupted).expect("a run");
     assert!(outcomes.2 < Duration::from_secs(2), "{:?}", outcomes.2);
     assert!(outcomes.0.interrupted);
+    assert!(outcomes.coverage().interrupted);
     let (outcome, summary) = outcomes.of("test/listed", "cluster");
     assert_eq!(outcome, Outcome::Unknown);
     assert!(summary.contains("interrupted"), "{summary}");
@@ -714,6 +719,19 @@ fn only_the_named_backends_are_contacted() {
     let outcomes = try_run(Scripted::healthy(), selection, Arc::default()).expect("a run");
     let servers: Vec<_> = outcomes.0.report.servers.iter().map(|s| &s.name).collect();
     assert_eq!(servers, ["weka-2"]);
+    let coverage = outcomes.coverage();
+    assert_eq!(coverage.backends, Some(3));
+    assert_eq!(coverage.selection.backends, ["weka-2", "10.0.0.2"]);
+}
+
+#[test]
+fn a_report_tells_what_was_looked_at_and_is_sealed() {
+    let outcomes = run_with(Scripted::healthy());
+    let coverage = outcomes.coverage();
+    assert!(!coverage.interrupted);
+    assert_eq!(coverage.selection, Selection::default());
+    assert_eq!(coverage.backends, Some(3));
+    assert_eq!(outcomes.0.report.sealed(), crate::report::Seal::Intact);
 }
 
 #[test]

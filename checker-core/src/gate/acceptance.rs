@@ -140,6 +140,9 @@ pub fn verify(acceptances: &[Acceptance], registry: &Registry) -> Result<(), Reg
 /// Whether an acceptance has expired is told by the day on which the run
 /// began. Of several for one result the first counts.
 pub fn accept(report: &mut Report, acceptances: &[Acceptance]) {
+    if acceptances.is_empty() {
+        return;
+    }
     let today = report.run.started_at.to_zoned(TimeZone::UTC).date();
     for acceptance in acceptances {
         let given = one(report, acceptance, today);

@@ -446,7 +446,7 @@ fn coverage(report: &Report) -> Vec<Reason> {
             ..Reason::new(
                 Kind::ResultsMissing,
                 Effect::Unverified,
-                format!("no result for every backend: {}", gaps.join(", ")),
+                format!("not every backend has a result of {}", gaps.join(", ")),
             )
             .next(again(report))
         });
@@ -524,11 +524,11 @@ fn of_group(group: &Group<'_>, kind: ReasonKind, effect: Effect) -> Reason {
         Folded::Differ(lines) => shortened(&lines),
     };
     if let Some(accepted) = &first.accepted {
-        text.push_str(match kind {
-            ReasonKind::AcceptanceExpired => "; the acceptance has expired, ",
-            _ => "; accepted ",
+        let words = accepted.words();
+        text.push_str(&match kind {
+            ReasonKind::AcceptanceExpired => format!("; no longer accepted ({words})"),
+            _ => format!("; accepted {words}"),
         });
-        text.push_str(&accepted.words());
     }
     let explain = format!(
         "See why it matters and how to mend it:\n$ checker explain {}",

@@ -27,14 +27,10 @@ pub fn line(decision: &Decision) -> String {
     }
     let count = |effect| decision.reasons_that(effect).count();
     let parts: Vec<String> = [
-        (count(Effect::Blocks), "blocks", "block"),
-        (
-            count(Effect::Unverified),
-            "is not verified",
-            "are not verified",
-        ),
-        (count(Effect::Warns), "warns", "warn"),
-        (count(Effect::Accepted), "is accepted", "are accepted"),
+        (count(Effect::Blocks), "blocking", "blocking"),
+        (count(Effect::Unverified), "not verified", "not verified"),
+        (count(Effect::Warns), "warning", "warnings"),
+        (count(Effect::Accepted), "accepted", "accepted"),
     ]
     .iter()
     .filter(|(count, ..)| *count > 0)

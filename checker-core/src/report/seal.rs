@@ -9,10 +9,12 @@
 //! It shows an accident or an edit by hand. It is no signature: whoever edits
 //! a report on purpose can make a new digest.
 
+use serde::Serialize;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use super::{JsonReportError, Report, from_json};
-use crate::bundle::sha256;
+use crate::bundle::hexadecimal;
 
 /// What the digest in front of it tells how it was made.
 const ALGORITHM: &str = "sha256:";
@@ -32,18 +34,63 @@ impl Report {
     /// Gives the report the digest of what it holds now. Whoever changes a
     /// report on purpose does this last.
     pub fn seal(&mut self) {
-        self.digest = Some(digest(self.value()));
+        // The results are many, and as a tree of values many times their own
+        // size: they are taken one by one.
+        let results = std::mem::take(&mut self.results);
+        self.digest = None;
+        let mut rest = value(self);
+        rest.sort_all_objects();
+        let mut text = Text(Sha256::new());
+        for (n, (name, member)) in rest.as_object().into_iter().flatten().enumerate() {
+            text.put(if n == 0 { "{" } else { "," });
+            text.put(&Value::from(name.as_str()).to_string());
+            text.put(":");
+            if name == "results" {
+                text.list(&results);
+            } else {
+                text.put(&member.to_string());
+            }
+        }
+        text.put("}");
+        self.results = results;
+        self.digest = Some(text.digest());
     }
 
     /// Whether the report still has the digest that it was given.
     #[must_use]
     pub fn sealed(&self) -> Seal {
-        compare(self.digest.as_deref(), self.value())
+        compare(self.digest.as_deref(), value(self))
+    }
+}
+
+fn value(part: &impl Serialize) -> Value {
+    serde_json::to_value(part)
+        .expect("a report is structs, lists and texts, which all have a JSON form")
+}
+
+/// The canonical form, of which nothing is kept but the digest.
+struct Text(Sha256);
+
+impl Text {
+    fn put(&mut self, text: &str) {
+        self.0.update(text.as_bytes());
     }
 
-    fn value(&self) -> Value {
-        serde_json::to_value(self)
-            .expect("a report is structs, lists and texts, which all have a JSON form")
+    fn list(&mut self, items: &[impl Serialize]) {
+        self.put("[");
+        for (n, item) in items.iter().enumerate() {
+            if n > 0 {
+                self.put(",");
+            }
+            let mut item = value(item);
+            item.sort_all_objects();
+            self.put(&item.to_string());
+        }
+        self.put("]");
+    }
+
+    fn digest(self) -> String {
+        format!("{ALGORITHM}{}", hexadecimal(&self.0.finalize()))
     }
 }
 
@@ -72,7 +119,9 @@ fn digest(mut report: Value) -> String {
         members.remove("digest");
     }
     report.sort_all_objects();
-    format!("{ALGORITHM}{}", sha256(report.to_string().as_bytes()))
+    let mut text = Text(Sha256::new());
+    text.put(&report.to_string());
+    text.digest()
 }
 
 #[cfg(test)]
