@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use checker_core::gate::{self, Decision, Policy, State};
+use checker_core::ndu::observe::ClusterState;
 use checker_core::ndu::run::{GateAnswer, Gatekeeper};
 use checker_core::source::{Source, SourceKind};
 use checker_core::{Registry, Version};
@@ -43,7 +44,7 @@ impl<'a> Keeper<'a> {
 }
 
 impl Gatekeeper for Keeper<'_> {
-    fn ask(&mut self, target: &Version) -> Result<GateAnswer, String> {
+    fn ask(&mut self, cluster: &ClusterState, target: &Version) -> Result<GateAnswer, String> {
         let run = main_job::check(
             self.settings,
             self.registry,
@@ -56,6 +57,8 @@ impl Gatekeeper for Keeper<'_> {
         let decision = gate::decide(
             &run.report,
             &Policy {
+                cluster: Some(cluster.guid.clone()),
+                source: Some(cluster.release.clone()),
                 target: Some(target.clone()),
                 rehearsal: self.source.kind() == SourceKind::Simulator,
                 ..Policy::live(self.source.now())

@@ -194,8 +194,8 @@ mod tests {
     #[rstest]
     #[case::phase(|_: &mut Progress| {}, "drives 3/6, 3 of 18 containers, weka-04")]
     #[case::paused(|p: &mut Progress| p.paused = true, "drives 3/6, 3 of 18 containers, weka-04, PAUSED: `weka upgrade resume` lets it go on")]
-    #[case::all_there(|p: &mut Progress| { p.done = 18; p.working_on.clear(); }, "")]
-    #[case::conversion(|p: &mut Progress| { p.done = 18; p.working_on.clear(); p.converting = Some(Some(37)); }, "metadata conversion 37 %")]
+    #[case::all_there(|p: &mut Progress| { p.done = 18; p.working_on.clear(); }, "18 of 18 containers")]
+    #[case::conversion(|p: &mut Progress| { p.done = 18; p.working_on.clear(); p.converting = Some(Some(37)); }, "metadata conversion 37 %, 18 of 18 containers")]
     fn one_line(#[case] change: fn(&mut Progress), #[case] expected: &str) {
         let mut progress = progress();
         change(&mut progress);

@@ -67,11 +67,12 @@ pub struct GateAnswer {
 
 /// Who runs the checks and asks the gate over them.
 pub trait Gatekeeper {
-    /// Asks, live.
+    /// Asks, live, whether this cluster may go from the release that it runs to
+    /// this target.
     ///
     /// # Errors
     /// Why the checks could not be run.
-    fn ask(&mut self, target: &Version) -> Result<GateAnswer, String>;
+    fn ask(&mut self, cluster: &ClusterState, target: &Version) -> Result<GateAnswer, String>;
 }
 
 /// Who is asked before something that is never done silently.
@@ -438,9 +439,10 @@ impl Upgrade<'_> {
 
     fn gate(&mut self, hop: &Hop) -> Result<(), Halt> {
         self.begin(hop, StepKind::Gate)?;
+        let state = self.observe(hop, StepKind::Gate)?;
         let answer = self
             .gate
-            .ask(&hop.target)
+            .ask(&state, &hop.target)
             .map_err(|words| self.stop(hop, StepKind::Gate, Failure::NoChecks(words)))?;
         self.write(Entry::Gate {
             hop: hop.number,
@@ -701,10 +703,10 @@ impl Upgrade<'_> {
                 }
                 // It went on a phase and has more to do.
                 JobState::Ended(0) => {}
-                JobState::Lost | JobState::Absent => {
+                state if was_ended(state) => {
                     return Err(self.stop(hop, step, self.lost(&after, hop)));
                 }
-                JobState::Running => {}
+                JobState::Lost | JobState::Absent | JobState::Running => {}
                 JobState::Ended(_) if done == 0 && !after.upgrading() => {
                     let servers = self.servers_named(hop, step, &end.output)?;
                     let output = end.output;
@@ -774,11 +776,9 @@ impl Upgrade<'_> {
         let after = self.observe(hop, step)?;
         match end.state {
             JobState::Ended(0) => Ok(()),
-            JobState::Lost | JobState::Absent | JobState::Running => {
-                Err(self.stop(hop, step, self.lost(&after, hop)))
-            }
+            state if was_ended(state) => Err(self.stop(hop, step, self.lost(&after, hop))),
             // The cleanup of a later phase is another matter, and has its own try.
-            JobState::Ended(_) => match cleanup_failed(&before, &after, &hop.to, &end.output) {
+            _ => match cleanup_failed(&before, &after, &hop.to, &end.output) {
                 Some(later) if later > phase => Ok(()),
                 _ => {
                     let output = end.output;
@@ -1036,8 +1036,11 @@ impl Upgrade<'_> {
                     }
                 }
             }
-            let paused = last.as_ref().is_some_and(|(progress, _)| progress.paused);
-            if self.elapsed(moved) > self.limits.stalled && !paused {
+            let still = self.elapsed(moved) > self.limits.stalled;
+            if still && last.as_ref().is_some_and(|(progress, _)| progress.paused) {
+                return Err(self.stop(hop, step, Failure::Paused));
+            }
+            if still {
                 return Err(self.stop(
                     hop,
                     step,
@@ -1232,11 +1235,11 @@ impl Upgrade<'_> {
     ) -> Result<(), Halt> {
         match end.state {
             JobState::Ended(0) => Ok(()),
-            JobState::Ended(_) => Err(self.stop(hop, step, failure(end.output))),
-            JobState::Lost | JobState::Absent | JobState::Running => {
+            state if was_ended(state) => {
                 let failure = Failure::CommandLost { output: end.output };
                 Err(self.stop(hop, step, failure))
             }
+            _ => Err(self.stop(hop, step, failure(end.output))),
         }
     }
 
@@ -1374,6 +1377,16 @@ impl Upgrade<'_> {
             } if *h == hop.number => Some(*cluster_time),
             _ => None,
         })
+    }
+}
+
+/// Whether a command did not end by itself. A shell gives 128 and the signal's
+/// number for one that a signal ended.
+fn was_ended(state: JobState) -> bool {
+    match state {
+        JobState::Lost | JobState::Absent => true,
+        JobState::Ended(status) => (129..=128 + 31).contains(&status),
+        JobState::Running => false,
     }
 }
 
