@@ -13,6 +13,7 @@ use std::sync::Arc;
 use anyhow::{Context, anyhow};
 use checker_core::Version;
 use checker_core::deadline::Deadline;
+use checker_core::evidence::Redactor;
 use checker_core::ndu::commands::Dialect;
 use checker_core::ndu::executor::Secret;
 use checker_core::ndu::journal::{Entry, Journal, JournalError};
@@ -137,7 +138,8 @@ fn upgrade(arguments: UpgradeArgs) -> Result<Exit, Failure> {
             Err(error) => return journal_failure(error),
         },
     };
-    let argv: Vec<String> = std::env::args().collect();
+    let redactor = Redactor::new();
+    let argv: Vec<String> = std::env::args().map(|a| redactor.text(&a)).collect();
     let host = main_job::host_name();
     let first = if journal.story().begun().is_some() {
         let after = journal.story().last().map(outcome::last_words);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use checker_core::Version;
-use checker_core::fleet::LiveSource;
+use checker_core::fleet::{LiveOptions, LiveSource};
 use checker_core::ndu::detached::{Detached, LocalShell};
 use checker_core::ndu::executor::Executor;
 use checker_core::ndu::journal::{self, Story};
@@ -95,9 +95,15 @@ impl Place {
     /// Opens the way to the cluster.
     pub(super) fn open(&mut self, choice: &SourceChoice) -> Result<(), Failure> {
         self.cluster = Some(match (choice, &self.simulated) {
-            (SourceChoice::Live(options), _) => Opened::Live(Arc::new(
-                LiveSource::new(options.clone()).map_err(Failure::usage)?,
-            )),
+            (SourceChoice::Live(options), _) => {
+                let options = LiveOptions {
+                    // An upgrade lasts for hours, a connection need not.
+                    reconnects: true,
+                    ..options.clone()
+                };
+                let source = LiveSource::new(options).map_err(Failure::usage)?;
+                Opened::Live(Arc::new(source))
+            }
             (SourceChoice::Simulated(_), state) => {
                 let state = state.clone().unwrap_or_default();
                 let source = FileSource::open(state)

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -46,6 +46,9 @@ pub struct LiveOptions {
     /// How long it may take until the keys are exchanged, where the
     /// configuration has no `ConnectTimeout`.
     pub connect_timeout: Duration,
+    /// Whether the connection to `via` is opened anew once it broke: for what
+    /// lasts for hours. A check run opens it once.
+    pub reconnects: bool,
     /// Whether the server that we stand on is reached over SSH like the others.
     pub never_local: bool,
     /// The home directory, where `.ssh` is; `HOME` by default.
@@ -70,6 +73,7 @@ impl Default for LiveOptions {
             known_hosts: None,
             host_keys: HostKeyPolicy::default(),
             connect_timeout: Duration::from_secs(10),
+            reconnects: false,
             never_local: false,
             home: path("HOME"),
             agent: path("SSH_AUTH_SOCK"),
@@ -119,10 +123,11 @@ pub struct LiveSource {
     keys: Keys,
     /// Where the `weka` of this machine is.
     weka: PathBuf,
-    via: Option<(Target, OnceLock<Opened>)>,
+    via: Option<(Target, Mutex<Option<Opened>>)>,
 }
 
-/// The shared connection, or why there is none: asked for once.
+/// The shared connection, or why there is none: asked for once, and again
+/// only where [`LiveOptions::reconnects`] says so.
 type Opened = Result<Arc<Via>, ReachError>;
 
 /// Who is to be reached, by which names.
@@ -201,7 +206,7 @@ impl LiveSource {
             known_hosts,
             keys,
             weka,
-            via: via.map(|target| (target, OnceLock::new())),
+            via: via.map(|target| (target, Mutex::new(None))),
             options,
         })
     }
@@ -366,33 +371,60 @@ impl LiveSource {
     }
 
     /// The connection to the backend that runs the cluster's commands.
-    fn via(&self, deadline: &Deadline) -> Option<&Opened> {
+    fn via(&self, deadline: &Deadline) -> Option<Opened> {
         let (target, opened) = self.via.as_ref()?;
-        Some(opened.get_or_init(|| {
-            let via = match self.way(target) {
-                Way::Ours(route) => {
-                    let line = Line::new(self.open(&route, deadline)?)
-                        .map_err(|error| failed(Step::Local, format!("a thread: {error}")))?;
-                    Via::Ours(line)
-                }
-                Way::System(call) => {
-                    let connecting = deadline.sooner(call.connect_timeout * 2);
-                    Via::System(Box::new(Shared::open(call, &connecting)?))
-                }
-            };
-            Ok(Arc::new(via))
-        }))
+        // Who comes while it is opened waits for it.
+        let mut opened = opened.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = opened.get_or_insert_with(|| self.open_via(target, deadline));
+        let found = found.clone();
+        if found.is_err() && self.options.reconnects {
+            *opened = None;
+        }
+        Some(found)
+    }
+
+    fn open_via(&self, target: &Target, deadline: &Deadline) -> Opened {
+        let via = match self.way(target) {
+            Way::Ours(route) => {
+                let line = Line::new(self.open(&route, deadline)?)
+                    .map_err(|error| failed(Step::Local, format!("a thread: {error}")))?;
+                Via::Ours(line)
+            }
+            Way::System(call) => {
+                let connecting = deadline.sooner(call.connect_timeout * 2);
+                Via::System(Box::new(Shared::open(call, &connecting)?))
+            }
+        };
+        Ok(Arc::new(via))
+    }
+
+    /// Takes note of what came of a conversation over the shared connection:
+    /// one that failed is not used again where we may reconnect.
+    fn used(&self, via: &Arc<Via>, result: &Result<(), ReachError>) {
+        let Some((_, opened)) = self.via.as_ref().filter(|_| self.options.reconnects) else {
+            return;
+        };
+        if result.is_ok() {
+            return;
+        }
+        let mut opened = opened.lock().unwrap_or_else(PoisonError::into_inner);
+        // Another thread may have opened a new one since.
+        if matches!(&*opened, Some(Ok(now)) if Arc::ptr_eq(now, via)) {
+            *opened = None;
+        }
     }
 
     /// The connection to the named backend, if that is `server`.
-    fn via_to(&self, server: &Server, deadline: &Deadline) -> Option<&Opened> {
+    fn via_to(&self, server: &Server, deadline: &Deadline) -> Option<Opened> {
         let (target, opened) = self.via.as_ref()?;
         let address = |text: &str| text.parse::<IpAddr>().ok().map(|a| a.to_canonical());
         // By its address, which we know from the name once it is connected to:
         // several servers may share a name, none an address.
-        let named = address(&target.address).or_else(|| match opened.get() {
-            Some(Ok(via)) => via.peer(),
-            _ => None,
+        let named = address(&target.address).or_else(|| {
+            match &*opened.lock().unwrap_or_else(PoisonError::into_inner) {
+                Some(Ok(via)) => via.peer(),
+                _ => None,
+            }
         });
         let addresses: Vec<IpAddr> = std::iter::once(&server.address)
             .chain(&server.addresses)
@@ -420,9 +452,10 @@ impl LiveSource {
         match self.via_to(server, deadline) {
             Some(Ok(via)) => {
                 let (talk, result) = via.converse(AS_ROOT, talk, deadline);
+                self.used(&via, &result);
                 return (talk, via.transport(), result);
             }
-            Some(Err(error)) => return (talk, Transport::Ssh, Err(error.clone())),
+            Some(Err(error)) => return (talk, Transport::Ssh, Err(error)),
             None => {}
         }
         let target = Target {
@@ -506,6 +539,7 @@ impl Source for LiveSource {
             limit: local::COMMAND_LIMIT,
         }]);
         let (talk, result) = via.converse(AS_WE_ARE, talk, deadline);
+        self.used(&via, &result);
         let record = talk.into_records().pop();
         match (record, result) {
             (_, Err(error)) if error.step == Step::Interrupted => not_run(NotRun::Interrupted),
@@ -623,8 +657,12 @@ impl Shell for LiveSource {
                 let result = local::converse(&mut talk, deadline);
                 (talk, result)
             }
-            Some(Ok(via)) => via.converse(AS_ROOT, talk, deadline),
-            Some(Err(error)) => (talk, Err(error.clone())),
+            Some(Ok(via)) => {
+                let (talk, result) = via.converse(AS_ROOT, talk, deadline);
+                self.used(&via, &result);
+                (talk, result)
+            }
+            Some(Err(error)) => (talk, Err(error)),
         })
     }
 }
