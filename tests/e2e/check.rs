@@ -63,9 +63,14 @@ pub(crate) fn check_with(
 pub(crate) const NOT_IN_A_LAB: &str = "access/tool-data";
 
 pub(crate) fn standard_arguments() -> Vec<&'static str> {
+    arguments_for(TARGET)
+}
+
+/// As [`standard_arguments`], towards this release.
+pub(crate) fn arguments_for(target: &str) -> Vec<&str> {
     vec![
         "--target-version",
-        TARGET,
+        target,
         "--format",
         "json",
         "--timeout",
@@ -76,7 +81,7 @@ pub(crate) fn standard_arguments() -> Vec<&'static str> {
 }
 
 impl Checked {
-    fn results(&self) -> &[Value] {
+    pub(crate) fn results(&self) -> &[Value] {
         self.report["results"]
             .as_array()
             .expect("a list of results")
@@ -127,7 +132,7 @@ impl Checked {
     }
 
     /// Whatever is not green, for the message of a failed test.
-    fn not_green(&self) -> String {
+    pub(crate) fn not_green(&self) -> String {
         let lines = self.results().iter().filter_map(|r| {
             let outcome = text(&r["outcome"]);
             let line = format!("{} {outcome} {}: {}", r["check"], r["target"], r["summary"]);

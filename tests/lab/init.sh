@@ -86,7 +86,10 @@ echo "$LAB_HOSTNAME" >/proc/sys/kernel/hostname
 mkdir -p /sys/fs/cgroup/unified /sys/fs/cgroup/first
 mount -t cgroup2 lab-cgroup2 /sys/fs/cgroup/unified 2>/run/lab/cgroups || :
 for controller in freezer devices net_cls; do
-    mount -t cgroup -o "$controller" lab-cgroup /sys/fs/cgroup/first 2>>/run/lab/cgroups && break || :
+    if mount -t cgroup -o "$controller" lab-cgroup /sys/fs/cgroup/first 2>>/run/lab/cgroups; then
+        echo "$controller" >/run/lab/first
+        break
+    fi
 done
 
 /usr/sbin/sshd -E /var/log/sshd.log
