@@ -303,7 +303,7 @@ const FAULTS: &[Fault] = &[
     fault("a_root_with_just_over_1_gib", ("server/system-space", 2, "pass"), SYSTEM,
         "room 1049600 / /run/lab/files", "mount -o remount,size=20g /run/lab/files"),
     fault("a_small_var_of_its_own", ("server/system-space", 3, "fail"), SYSTEM,
-        "mount -t tmpfs -o size=1048572k lab-var /var", "umount /var"),
+        "mount -t tmpfs -o size=1048572k lab-var /var; mkdir /var/log", "umount /var"),
     fault("logs_with_less_than_20_percent", ("server/logs-space", 2, "warn"), LOGS,
         "mount -t tmpfs -o size=10m lab-logs /opt/weka/logs; head -c 8392704 /dev/zero >/opt/weka/logs/full.log",
         "umount /opt/weka/logs"),
@@ -318,7 +318,11 @@ const FAULTS: &[Fault] = &[
         "mkdir /mnt/ram; mount -t ramfs lab-ram /mnt/ram; cp -a /opt/weka/. /mnt/ram/; mount --move /mnt/ram /opt/weka",
         "umount /opt/weka; rmdir /mnt/ram")
         // It is a RAM disk, and `df` knows no size of it.
-        .also(&[("server/opt-weka-place", 2, "fail")]),
+        .also(&[
+            ("server/opt-weka-place", 2, "fail"), ("server/opt-weka-space", 2, "unknown"),
+            ("server/data-space", 2, "unknown"), ("server/logs-space", 2, "unknown"),
+            ("server/traces-space", 2, "unknown"),
+        ]),
     fault("a_disk_that_cannot_be_written", ("server/fallocate", 3, "unknown"), UNREAD,
         "mount -o remount,ro /opt/weka", "mount -o remount,rw /opt/weka"),
     fault("no_fallocate_to_try_it_with", ("server/fallocate", 2, "unknown"), UNREAD, "away fallocate", "back fallocate"),

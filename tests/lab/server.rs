@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -40,8 +40,10 @@ pub(crate) struct Server {
     process: Mutex<Option<Process>>,
     pid: u32,
     switch: u32,
-    /// By their port. Nobody accepts on them: the kernel does it.
+    /// By their port. Nobody answers on them: the kernel accepts.
     listeners: Mutex<BTreeMap<u16, TcpListener>>,
+    /// Connections to them.
+    held: Mutex<Vec<TcpStream>>,
 }
 
 impl Server {
@@ -53,6 +55,7 @@ impl Server {
             process: Mutex::new(Some(process)),
             switch,
             listeners: Mutex::default(),
+            held: Mutex::default(),
         }
     }
 
@@ -276,7 +279,9 @@ impl Server {
         // Its network outlives its processes by a moment, in which it would refuse.
         self.switch_ip(&format!("link del port{}\n", self.number));
         drop(self.process.lock().expect("no panic holds it").take());
+        // They would keep its network alive.
         self.listeners.lock().expect("no panic holds it").clear();
+        self.held.lock().expect("no panic holds it").clear();
     }
 
     /// Lets every packet to and from it vanish, so that connecting to it and
@@ -352,12 +357,23 @@ impl Server {
         assert!(ended.is_some(), "nobody listens on {port}");
     }
 
-    /// Lets go of connections that were made and ended since: the kernel holds
-    /// only so many that nobody accepts.
+    /// Lets go of connections that ended, and holds those that did not: the
+    /// kernel keeps only so many that nobody accepts.
     pub(super) fn forget_connections(&self) {
+        let mut held = self.held.lock().expect("no panic holds it");
         for listener in self.listeners.lock().expect("no panic holds it").values() {
-            while listener.accept().is_ok() {}
+            while let Ok((connection, _)) = listener.accept() {
+                if connection.set_nonblocking(true).is_ok() {
+                    held.push(connection);
+                }
+            }
         }
+        // There is nothing to read, neither a byte nor an end.
+        held.retain(|connection| {
+            connection
+                .peek(&mut [0])
+                .is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+        });
     }
 
     /// Gives it another host key than everyone knows.

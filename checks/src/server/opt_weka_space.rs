@@ -37,8 +37,9 @@ check! {
 const NEEDED: Size = Size(4_000_000_000);
 
 fn judge(_: &Context<'_>, space: &Space) -> Judgement {
-    let Some(fs) = space.of(OPT_WEKA) else {
-        return Judgement::unknown(format!("there is no directory {OPT_WEKA} on this server"));
+    let fs = match space.measured(OPT_WEKA) {
+        Ok(fs) => fs,
+        Err(why) => return Judgement::unknown(why),
     };
     let free = Size(fs.available);
     let place = format!("{} on {}", fs.device, fs.mounted_on);
