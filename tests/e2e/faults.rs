@@ -47,8 +47,7 @@ static PROTOCOLS: World = World {
     cluster: |cluster| {
         cluster.serve_smb(&[0]);
         cluster.serve_nfs(&[1, 2]);
-        cluster.nfs.custom_options =
-            Some("NFS_CORE_PARAM { RPC_Max_Connections = 8; }".to_owned());
+        cluster.nfs.custom_options = Some("NFS_CORE_PARAM { RPC_Max_Connections = 8; }".to_owned());
     },
     servers: "rm /usr/bin/systemctl
         mkdir -p /etc/init.d /opt/weka/data/smbw
@@ -182,10 +181,12 @@ impl Fault {
     }
 }
 
-const OS: &str = "R: distribution or version not listed; Y: newer than the newest listed, or unknown";
+const OS: &str =
+    "R: distribution or version not listed; Y: newer than the newest listed, or unknown";
 const CPU: &str = "R: no AVX2 (and what else the target demands)";
 const FREQUENCY: &str = "R: WEKA cores under 1500 MHz";
-const BUILD: &str = "R: kernel headers of the running kernel, gcc, make, perl, libelf headers missing";
+const BUILD: &str =
+    "R: kernel headers of the running kernel, gcc, make, perl, libelf headers missing";
 const SECURE_BOOT: &str = "R: Secure Boot is on";
 const NUMA: &str = "R: more NUMA domains than the target supports";
 const MEMORY: &str = "Y: available memory below max(5 GiB, 1 GiB × containers)";
@@ -197,7 +198,8 @@ const LOGS: &str = "Y: less than 20 % of /opt/weka/logs free";
 const TRACES: &str = "Y: the traces file system is smaller than ensure-free";
 const FALLOCATE: &str = "R: the file system behind /opt/weka has no fallocate";
 const CLOCK: &str = "R: more than 60 s from the median; Y: over 5 s";
-const CONTAINERS: &str = "R: a container that is stopped or disabled, or a leftover upgrade container";
+const CONTAINERS: &str =
+    "R: a container that is stopped or disabled, or a leftover upgrade container";
 const MOUNTS: &str = "Y: wekafs mounted on a backend";
 const IPV6: &str = "R: IPv6 is disabled";
 const NICS: &str = "R: an OFED that is not supported; Y: OFED differs between backends";
@@ -207,7 +209,8 @@ const KERNEL: &str = "R: a kernel with launder_folio";
 const ARGUMENT: &str = "R: booted with an argument that a known issue names";
 const CGROUPS: &str = "R: cgroup v1 (or hybrid) is not available";
 const CA: &str = "R: SSL_CERT_FILE in the running release's spec file";
-const TLS: &str = "R: RSA key under 2048 bits; Y: no certificate, or one that expires within 30 days";
+const TLS: &str =
+    "R: RSA key under 2048 bits; Y: no certificate, or one that expires within 30 days";
 const SECRETS: &str = "Y: a container without, or with another, join secret";
 const ENDPOINTS: &str = "Y: an address that is 0.0.0.0 or that no backend container owns";
 const AGENT: &str = "R: weka-agent is not running";

@@ -207,7 +207,9 @@ mod tests {
     #[case::a_line_short(ANSWER.trim_end().rsplit_once('\n').unwrap_or_default().0)]
     #[case::cut_in_a_line(&ANSWER[..ANSWER.len() - 40])]
     #[case::no_numbers("path /opt/weka\nFilesystem x\n/dev/sda1 - - - - /opt/weka\n")]
-    #[case::a_dash_beside_numbers("path /opt/weka\nFilesystem x\n/dev/sda1 100 40 60 - /opt/weka\n")]
+    #[case::a_dash_beside_numbers(
+        "path /opt/weka\nFilesystem x\n/dev/sda1 100 40 60 - /opt/weka\n"
+    )]
     #[case::negative("path /opt/weka\nFilesystem x\n/dev/sda1 100 200 -100 200% /opt/weka\n")]
     fn half_an_answer_is_none(#[case] text: &str) {
         assert!(parse(text).is_err());
