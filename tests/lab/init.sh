@@ -28,13 +28,10 @@ for place in bin sbin lib lib32 lib64 libx32 etc usr; do
     fi
 done
 cd root
-mkdir -m 0755 dev home mnt opt proc run srv sys var var/log var/lib var/tmp
-mkdir -m 0700 root
-mkdir -m 1777 tmp
-mkdir .machine
+mkdir -p .machine dev home mnt opt/weka proc root run srv sys tmp usr/include var/lib var/log var/tmp
 mount --rbind /dev dev
 mount -t tmpfs -o mode=0755 lab-run run
-mkdir -p run/sshd run/lab/shared run/lab/weka run/lab/files
+mkdir -p run/sshd run/lab/shared run/lab/weka run/lab/files run/lab/proc
 # Through this the size of the root can be changed.
 mount --bind /run run/lab/files
 : >run/lab/checker
@@ -45,22 +42,21 @@ mount --bind "$LAB_STANDIN" run/lab/weka-standin
 mount -t tmpfs -o mode=1777 lab-tmp tmp
 # A disk of its own for WEKA: not a RAM disk to whoever looks at the mounts.
 mount -t tmpfs -o size=200g,mode=0755 lab-disk run/lab/weka
-mkdir run/lab/weka/lower run/lab/weka/files run/lab/weka/work opt/weka
+mkdir run/lab/weka/lower run/lab/weka/files run/lab/weka/work
 disk=/run/root/run/lab/weka
 mount -t overlay -o "lowerdir=$disk/lower,upperdir=$disk/files,workdir=$disk/work" lab-weka opt/weka
 
 # The server's files. What they replace may be a link to elsewhere (/etc/os-release),
-# and none of the machine's keys may play a part.
+# and none of the machine's keys, modules and header files may play a part.
 files=$LAB_DIR/server-$LAB_NUMBER
-rm -rf etc/ssh
+rm -rf etc/ssh usr/include/libelf
 cp -R --preserve=mode --remove-destination "$files/etc/." etc/
 cp -R --preserve=mode --remove-destination "$files/bin/." usr/bin/
 cp -R --preserve=mode "$files/root/." root/
 cp -R --preserve=mode "$files/weka/." opt/weka/
 cp -R --preserve=mode "$files/sys/." sys/
-mkdir run/lab/proc
 cp "$files/proc/"* run/lab/proc/
-mkdir -p opt/weka/logs opt/weka/traces usr/include
+mkdir -p opt/weka/logs opt/weka/traces
 ln -s /run var/run
 ln -sf /run/lab/checker usr/bin/checker
 
@@ -69,18 +65,20 @@ mount -t proc proc proc
 for file in cpuinfo meminfo cmdline; do
     mount --bind "run/lab/proc/$file" "proc/$file"
 done
-read -r kernel <proc/sys/kernel/osrelease
-rm -rf "lib/modules/$kernel"
-mkdir -p "lib/modules/$kernel/build/include/linux"
-echo '# of the lab' >"lib/modules/$kernel/build/Makefile"
-echo 'struct address_space_operations { int (*dirty_folio)(void); };' >"lib/modules/$kernel/build/include/linux/fs.h"
-: >usr/include/libelf.h
-
 pivot_root . .machine
 cd /
 umount -l /.machine
 rmdir /.machine
 echo "$LAB_HOSTNAME" >/proc/sys/kernel/hostname
+
+# Headers of the running kernel, as far as they are looked at.
+read -r kernel </proc/sys/kernel/osrelease
+[ -d /lib/modules ] || mkdir /lib/modules
+mount -t tmpfs -o mode=0755 lab-modules /lib/modules
+mkdir -p "/lib/modules/$kernel/build/include/linux"
+echo '# of the lab' >"/lib/modules/$kernel/build/Makefile"
+echo 'struct address_space_operations { int (*dirty_folio)(void); };' >"/lib/modules/$kernel/build/include/linux/fs.h"
+: >/usr/include/libelf.h
 
 # Where the kernel has version 1 of the control groups, this server does too.
 mkdir -p /sys/fs/cgroup/unified /sys/fs/cgroup/first
