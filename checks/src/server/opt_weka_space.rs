@@ -113,6 +113,23 @@ mod tests {
         );
     }
 
+    /// Nothing is known of it, not that it is full; the root is as it was.
+    #[test]
+    fn a_file_system_without_a_size_is_unknown() {
+        let text = "path /\npath /var\npath /opt/weka\nFilesystem 1024-blocks Used Available Capacity Mounted on\n\
+            /dev/sda1 90000000 10 80000000 1% /\n/dev/sda1 90000000 10 80000000 1% /\nram 0 0 0 - /opt/weka\n";
+        let result = judged(text);
+        assert_eq!(result.outcome, Outcome::Unknown, "{result:?}");
+        assert_eq!(
+            result.summary,
+            "/opt/weka lies on ram, of which `df` knows no size"
+        );
+        let root = Evidence::running("4.4.21.2")
+            .backend("weka-01", &[("host:space", text)])
+            .judge_one(&crate::server::system_space::SYSTEM_SPACE, "4.4.33");
+        assert_eq!(root.outcome, Outcome::Pass, "{root:?}");
+    }
+
     #[rstest]
     #[case::nothing("")]
     #[case::no_table("path /opt/weka\n")]
