@@ -2,6 +2,7 @@
 
 mod args;
 mod config;
+mod data;
 mod exit;
 mod explain;
 mod interrupt;
@@ -59,6 +60,7 @@ fn run() -> Exit {
         Some(Command::List(arguments)) => list::run(&arguments),
         Some(Command::Explain(arguments)) => explain::run(&arguments),
         Some(Command::Replay(arguments)) => replay::run(arguments),
+        Some(Command::Data(arguments)) => data::run(&arguments),
         Some(Command::Completions { shell }) => output::completions(shell),
         Some(Command::Man) => output::man(),
         Some(Command::ProbeScript) => output::probe_script(),

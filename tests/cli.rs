@@ -342,6 +342,7 @@ fn what_needs_no_cluster_works_without_one() {
         &["list"],
         &["man"],
         &["completions", "bash"],
+        &["data", "--help"],
     ] {
         let run = checker(arguments);
         assert_eq!(run.status, 0, "{arguments:?}: {}", run.stderr);
@@ -379,6 +380,95 @@ fn every_check_is_listed_and_explained() {
             assert!(run.stdout.contains(part), "{id}: no {part}");
         }
     }
+}
+
+/// A directory that holds the exported files, complete up to today.
+fn fresh_data() -> (TempDir, String) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let data = dir.path().join("data");
+    let path = data.to_str().expect("a path").to_owned();
+    let run = checker(&["data", "--export", &path]);
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    let files: Vec<&str> = run.stdout.lines().collect();
+    assert_eq!(files.len(), 5, "{files:?}");
+    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
+    for file in files {
+        let text = std::fs::read_to_string(file).expect("written");
+        let fresh = text.replace(
+            "date = \"2026-07-15\"",
+            &format!("date = \"{}\"", today.date()),
+        );
+        assert_ne!(text, fresh, "{file}");
+        std::fs::write(file, fresh).expect("written");
+    }
+    (dir, path)
+}
+
+#[test]
+fn a_directory_of_release_data_is_validated() {
+    let (dir, data) = fresh_data();
+    let run = checker(&["data", "--data", &data]);
+    assert_eq!(run.status, 0, "{}{}", run.stdout, run.stderr);
+    assert!(run.stdout.contains("alerts.toml"), "{}", run.stdout);
+    assert!(!run.stdout.contains("built in"), "{}", run.stdout);
+    let run = checker(&["data", "--data", &data, "--format", "json"]);
+    assert_eq!(run.status, 0);
+    assert_eq!(run.json()["too_old"], false);
+    assert_eq!(run.json()["parts"][4]["form"], "own");
+    let run = simulate("healthy", &["--data", &data, "--no-bundle"]);
+    assert_eq!(run.status, 0, "{}", run.stdout);
+
+    let os = dir.path().join("data/os.toml");
+    let good = std::fs::read_to_string(&os).expect("written");
+    std::fs::write(&os, good.replace("no_data", "nodata")).expect("written");
+    let line = good
+        .lines()
+        .position(|l| l.starts_with("no_data"))
+        .expect("a line")
+        + 1;
+    checker(&["data", "--data", &data]).refused(&[
+        &format!("os.toml:{line}"),
+        "unknown field `nodata`",
+        "checker data --export",
+    ]);
+
+    // What is missing is a warning.
+    let without: String = good
+        .lines()
+        .filter(|l| !l.starts_with("no_data"))
+        .map(|l| format!("{l}\n"))
+        .collect();
+    std::fs::write(&os, without).expect("written");
+    let run = checker(&["data", "--data", &data]);
+    assert_eq!(run.status, 1, "{}", run.stdout);
+    assert!(
+        run.stdout.contains("4.4.20.113 has no operating systems"),
+        "{}",
+        run.stdout
+    );
+}
+
+#[test]
+fn a_directory_that_is_no_release_data_is_refused() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().to_str().expect("a path").to_owned();
+    checker(&["data", "--data", &path]).refused(&[&path, "holds no release data", "alerts.toml"]);
+    checker(&["data", "--data", "/nonexistent"]).refused(&["/nonexistent", "can't be read"]);
+    let (_keep, data) = fresh_data();
+    checker(&["data", "--export", &data]).refused(&["releases.toml", "holds no release data"]);
+}
+
+#[test]
+fn the_built_in_data_is_shown() {
+    let run = checker(&["data", "--format", "json"]);
+    let answer = run.json();
+    assert_eq!(run.status, i32::from(answer["too_old"] == true), "{answer}");
+    assert_eq!(answer["gaps"], serde_json::json!([]));
+    for part in answer["parts"].as_array().expect("parts") {
+        assert_eq!(part["form"], "built-in", "{part}");
+        assert_eq!(part["file"], Value::Null, "{part}");
+    }
+    assert!(!run.dir.path().join("weka_upgrade_checker.log").exists());
 }
 
 #[test]

@@ -33,7 +33,7 @@ check! {
 }
 
 /// Data of this age in days is still recent.
-const RECENT_DAYS: i32 = 60;
+pub(crate) const RECENT_DAYS: i32 = 60;
 
 fn judge(context: &Context<'_>) -> Judgement {
     let data = context.data;
