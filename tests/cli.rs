@@ -151,9 +151,83 @@ fn every_yellow_and_red_says_what_to_do() {
             if matches!(result["outcome"].as_str(), Some("warn" | "fail")) {
                 let remedy = result["remedy"].as_str().unwrap_or_default();
                 assert!(!remedy.is_empty(), "{scenario}: {result}");
+                // Nothing that was to be filled in, and no quote without its other half.
+                assert!(!remedy.contains('{'), "{scenario}: {remedy}");
+                for quote in ['`', '"'] {
+                    assert_eq!(remedy.matches(quote).count() % 2, 0, "{scenario}: {remedy}");
+                }
             }
         }
     }
+}
+
+/// What needs no server is judged whatever servers are asked: the public
+/// checker leaves the way to the target out of all modes but one.
+#[test]
+fn every_mode_judges_the_way_to_the_target() {
+    for mode in [
+        &[][..],
+        &["-c"],
+        &["-a"],
+        &["-d"],
+        &["-b", "weka-02", "weka-03"],
+    ] {
+        let mut arguments = vec!["--simulate", "healthy", "-t", "5.1.25"];
+        arguments.extend(["--format", "json", "--no-bundle"]);
+        arguments.extend(mode);
+        let report = checker(&arguments).json();
+        let results = report["results"].as_array().expect("results");
+        let mut found: Vec<&str> = Vec::new();
+        for check in [
+            "version/path",
+            "version/known-issues",
+            "version/mixed-accepted",
+            "health/fsck",
+        ] {
+            let result = results.iter().find(|r| r["check"] == check);
+            let outcome = result.and_then(|r| r["outcome"].as_str());
+            found.push(outcome.unwrap_or("not judged"));
+        }
+        let default = ["pass", "warn", "pass", "pass"];
+        assert!(
+            !found.contains(&"not judged") && !found.contains(&"skipped"),
+            "{mode:?}: {found:?}, not {default:?}"
+        );
+        let servers = |scope: &str| {
+            let names = results.iter().filter(|r| r["scope"] == scope);
+            let mut names: Vec<&str> = names.filter_map(|r| r["target"].as_str()).collect();
+            names.sort_unstable();
+            names.dedup();
+            names.len()
+        };
+        let expected = match mode {
+            ["-d"] => (0, 0),
+            ["-b", ..] => (2, 0),
+            ["-a"] => (6, 2),
+            _ => (6, 0),
+        };
+        assert_eq!(
+            (servers("backend"), servers("client")),
+            expected,
+            "{mode:?}"
+        );
+    }
+}
+
+#[test]
+fn a_check_that_is_skipped_is_not_judged() {
+    let checks = |more: &[&str]| -> Vec<String> {
+        let arguments = [&["--format", "json", "--no-bundle"], more].concat();
+        let report = simulate("healthy", &arguments).json();
+        let results = report["results"].as_array().expect("results").clone();
+        results.iter().map(|r| r["check"].to_string()).collect()
+    };
+    let all = checks(&[]);
+    let without = checks(&["--skip", "server/*,config/overrides"]);
+    let left_out = |id: &&String| id.contains("server/") || id.contains("config/overrides");
+    assert!(all.iter().any(|id| left_out(&id)));
+    let expected: Vec<&String> = all.iter().filter(|id| !left_out(id)).collect();
+    assert_eq!(without.iter().collect::<Vec<_>>(), expected);
 }
 
 #[test]

@@ -217,6 +217,18 @@ mod tests {
         assert_eq!(list.0[0].release.as_deref(), Some("4.4.21.2"));
     }
 
+    /// On AWS or not, with a description of the system or without.
+    #[rstest]
+    #[case(json!({"aws":{"instance_id":"i-0","instance_type":"i3en.24xlarge"},"os_info":{"kernel_name":"Linux"}}))]
+    #[case(json!({"aws":null,"os_info":null}))]
+    #[case(json!({"aws":{},"os_info":{"drivers":{"ixgbe":""}}}))]
+    fn blocks_of_the_cloud_change_nothing(#[case] more: Value) {
+        let mut value = sample();
+        let members = value.as_object_mut().expect("an object");
+        members.extend(more.as_object().expect("an object").clone());
+        assert_eq!(read(&json!([value])), read(&json!([sample()])));
+    }
+
     #[rstest]
     #[case::numbers(json!([2,4,4294967295u64]), Some(vec![2, 4, AUTO_CORE]))]
     #[case::none(json!([]), Some(vec![]))]

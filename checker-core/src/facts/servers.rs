@@ -223,6 +223,18 @@ mod tests {
     }
 
     #[test]
+    fn a_server_without_addresses_is_tried_by_its_name() {
+        let list = vec![
+            container(0, "weka-01", &[], true),
+            container(1, "weka-02", &[], true),
+            container(2, "weka-02", &["10.0.0.12"], true),
+        ];
+        let servers = group(&Containers(list), &[]);
+        let addresses: Vec<&str> = servers.iter().map(|s| s.address.as_str()).collect();
+        assert_eq!(addresses, ["weka-01", "10.0.0.12"]);
+    }
+
+    #[test]
     fn two_servers_with_one_name_stand_twice() {
         let list = || {
             vec![

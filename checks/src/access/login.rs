@@ -226,7 +226,16 @@ mod tests {
     )]
     #[case::runs(UP, Outcome::Unknown)]
     #[case::has_lost_the_cluster(LOST, Outcome::Unknown)]
+    #[case::called_anything(
+        r#"[{"name":"frob","type":"weka","isRunning":true}]"#,
+        Outcome::Unknown
+    )]
+    #[case::called_anything_and_stopped(
+        r#"[{"name":"default","type":"weka","isRunning":false}]"#,
+        Outcome::Fail
+    )]
     #[case::agent_unreadable("[{", Outcome::Unknown)]
+    #[case::agent_mute("", Outcome::Unknown)]
     fn by_the_containers_of_this_machine(#[case] ps: &str, #[case] outcome: Outcome) {
         let evidence = on_this_machine(status(End::Exited(1), "error: timed out"), ps);
         let result = evidence.judge_one(&LOGIN, "4.4.33");

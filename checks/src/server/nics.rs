@@ -263,6 +263,8 @@ mod tests {
     #[case::same(GOOD, GOOD, [Pass, Pass])]
     #[case::first_has_no_mellanox(&ofed(0, "none"), &ofed(2, "5.2-1.0.4.0"), [Pass, Fail])] // field history 73
     #[case::prefix(&ofed(2, "5.10-1.0.0.0"), &ofed(2, "5.10-1.0.0.0"), [Fail, Fail])] // public checks 27
+    #[case::below_the_smallest(&ofed(2, "4.6-1.0.1.1"), &ofed(2, "5.0-2.1.8.0"), [Fail, Fail])]
+    #[case::the_smallest(&ofed(2, "5.1-2.5.8.0"), &ofed(2, "5.1-2.5.8.0"), [Pass, Pass])]
     #[case::too_new(&ofed(2, "24.04-0.7.0.0"), GOOD, [Fail, Warn])]
     #[case::differ(&ofed(2, "5.8-3.0.7.0"), GOOD, [Warn, Warn])]
     #[case::differ_in_the_build(&ofed(2, "23.10-1.1.9.0"), GOOD, [Warn, Warn])]

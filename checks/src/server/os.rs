@@ -376,6 +376,7 @@ mod tests {
     #[case::debian("debian", "12", Outcome::Pass)]
     #[case::rhel_9_8("rhel", "9.8", Outcome::Pass)]
     #[case::alma("almalinux", "9.5", Outcome::Pass)]
+    #[case::nobody_knows_it("arch", "2026", Outcome::Warn)]
     fn clients_of_4_4_33(#[case] id: &str, #[case] release: &str, #[case] outcome: Outcome) {
         let result = client("4.4.26", "4.4.33", id, release);
         assert_eq!(result.outcome, outcome, "{result:?}");

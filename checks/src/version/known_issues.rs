@@ -284,6 +284,20 @@ mod tests {
         ));
     }
 
+    /// Two windows of one issue that both hold the target.
+    #[test]
+    fn overlapping_windows_are_one_finding() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let issues = r#"{"WEKAPP-1": {"description": "it breaks", "internal_reference": "WEKAPP-1",
+            "affected_versions": [{"min": "4.4.0", "max": "4.4.34"}, {"min": "4.4.30", "max": "5.0"}]}}"#;
+        std::fs::write(dir.path().join("known_issues.json"), issues).expect("a file");
+        let data = crate::release_data_from(dir.path()).expect("good data");
+        let result = bare("4.4.26").by(data).judge_one(&KNOWN_ISSUES, "4.4.33");
+        assert_eq!(result.outcome, Outcome::Warn, "{result:?}");
+        let lines = result.details.iter().filter(|l| l.contains("WEKAPP-1"));
+        assert_eq!(lines.count(), 1, "{result:?}");
+    }
+
     #[test]
     fn the_running_release_is_not_judged() {
         let result = bare("4.4.26").judge_one(&KNOWN_ISSUES, "4.4.33");
