@@ -81,6 +81,7 @@ fn simulate(scenario: &str, more: &[&str]) -> Run {
     checker(&arguments)
 }
 
+// field history 81
 #[test]
 fn the_exit_code_says_the_verdict_in_every_form() {
     for (scenario, status, verdict) in [
@@ -103,6 +104,7 @@ fn the_exit_code_says_the_verdict_in_every_form() {
     }
 }
 
+// field history 107
 #[test]
 fn json_is_all_there_is_on_standard_output() {
     let run = simulate("degraded", &["--format", "json"]);
@@ -124,6 +126,7 @@ fn json_is_all_there_is_on_standard_output() {
     assert_eq!(report["target_version"], "4.4.33");
 }
 
+// field history 99
 #[test]
 fn there_is_one_result_per_check_and_target() {
     let report = simulate(
@@ -143,8 +146,11 @@ fn there_is_one_result_per_check_and_target() {
     assert_eq!(slots.len(), all);
 }
 
+// field history 103
 #[test]
 fn every_yellow_and_red_says_what_to_do() {
+    let placeholder = regex::Regex::new(r"\{[A-Za-z0-9_:(]|\{\}").expect("a pattern");
+    let placeholder = regex::Regex::new(r"\{[A-Za-z0-9_:(]|\{\}").expect("a pattern");
     for (scenario, _) in checker_simulator::scenarios() {
         let report = simulate(scenario, &["--all", "--format", "json", "--no-bundle"]).json();
         for result in report["results"].as_array().expect("results") {
@@ -152,7 +158,7 @@ fn every_yellow_and_red_says_what_to_do() {
                 let remedy = result["remedy"].as_str().unwrap_or_default();
                 assert!(!remedy.is_empty(), "{scenario}: {result}");
                 // Nothing that was to be filled in, and no quote without its other half.
-                assert!(!remedy.contains('{'), "{scenario}: {remedy}");
+                assert!(!placeholder.is_match(remedy), "{scenario}: {remedy}");
                 for quote in ['`', '"'] {
                     assert_eq!(remedy.matches(quote).count() % 2, 0, "{scenario}: {remedy}");
                 }
@@ -161,6 +167,7 @@ fn every_yellow_and_red_says_what_to_do() {
     }
 }
 
+// field history 80
 /// What needs no server is judged whatever servers are asked: the public
 /// checker leaves the way to the target out of all modes but one.
 #[test]
@@ -188,10 +195,9 @@ fn every_mode_judges_the_way_to_the_target() {
             let outcome = result.and_then(|r| r["outcome"].as_str());
             found.push(outcome.unwrap_or("not judged"));
         }
-        let default = ["pass", "warn", "pass", "pass"];
         assert!(
             !found.contains(&"not judged") && !found.contains(&"skipped"),
-            "{mode:?}: {found:?}, not {default:?}"
+            "{mode:?}: {found:?}"
         );
         let servers = |scope: &str| {
             let names = results.iter().filter(|r| r["scope"] == scope);
@@ -214,6 +220,7 @@ fn every_mode_judges_the_way_to_the_target() {
     }
 }
 
+// field history 102
 #[test]
 fn a_check_that_is_skipped_is_not_judged() {
     let checks = |more: &[&str]| -> Vec<String> {
@@ -326,6 +333,7 @@ fn a_directory_that_takes_no_log_costs_the_log_and_not_the_verdict() {
     assert!(run.stderr.contains("without a log"), "{}", run.stderr);
 }
 
+// field history 93
 #[test]
 fn wrong_input_is_refused_with_the_way_out() {
     checker(&["--target-version", "banana"]).refused(&["banana", "4.4.10.202"]);
@@ -406,6 +414,7 @@ fn without_weka_it_says_how_to_go_on() {
     assert!(run.bundles().is_empty());
 }
 
+// field history 78, 94
 #[test]
 fn what_needs_no_cluster_works_without_one() {
     for arguments in [
@@ -478,6 +487,7 @@ fn fresh_data() -> (TempDir, String) {
     (dir, path)
 }
 
+// field history 92
 #[test]
 fn a_directory_of_release_data_is_validated() {
     let (dir, data) = fresh_data();
@@ -532,6 +542,7 @@ fn a_directory_that_is_no_release_data_is_refused() {
     checker(&["data", "--export", &data]).refused(&["releases.toml", "holds no release data"]);
 }
 
+// field history 82
 #[test]
 fn the_built_in_data_is_shown() {
     let run = checker(&["data", "--format", "json"]);

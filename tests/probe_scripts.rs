@@ -41,6 +41,7 @@ fn complaints(shell: &[&str], script: &str) -> Option<String> {
     })
 }
 
+// field history 25
 #[test]
 fn every_probe_is_free_of_syntax_errors_in_every_shell() {
     let mut registry = Registry::new();

@@ -118,11 +118,13 @@ mod tests {
         register(&mut registry).expect("ids are unique and well formed");
     }
 
+    // field history 91, 92
     #[test]
     fn the_release_data_is_good() {
         release_data().expect("good data");
     }
 
+    // field history 23
     /// The four parts that `checker explain` shows, in this order.
     #[test]
     fn every_check_explains_itself() {

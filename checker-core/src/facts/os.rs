@@ -198,6 +198,7 @@ mod tests {
         .expect("readable")
     }
 
+    // field history 9, S28
     #[rstest]
     #[case::rocky(
         "NAME=\"Rocky Linux\"\nID=\"rocky\"\nVERSION_ID=\"9.6\"",
@@ -248,6 +249,7 @@ mod tests {
         "ubuntu",
         "22.04.5"
     )]
+    // field history 7
     #[case::ubuntu_without(
         "VERSION_ID=\"22.04\"\nVERSION=\"22.04 LTS (Jammy Jellyfish)\"\nID=ubuntu",
         "",
@@ -292,6 +294,7 @@ mod tests {
         assert_eq!(os.kernel.as_deref(), Some("5.14.0-503.el9.x86_64"));
     }
 
+    // field history 11
     /// The files of real servers, through the script as it is sent.
     #[rstest]
     #[case::centos_7(
@@ -337,6 +340,7 @@ mod tests {
         }
     }
 
+    // field history 10
     #[rstest]
     #[case::beta("ID=rhel\nVERSION_ID=9.4-beta")]
     #[case::none("ID=debian")]

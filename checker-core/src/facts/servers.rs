@@ -212,6 +212,7 @@ mod tests {
             .collect()
     }
 
+    // field history 18
     #[test]
     fn a_server_with_several_containers_stands_once() {
         let list = vec![
@@ -222,6 +223,7 @@ mod tests {
         assert_eq!(names(list, &[]), ["weka-2", "weka-10"]);
     }
 
+    // field history 16, R3
     #[test]
     fn a_server_without_addresses_is_tried_by_its_name() {
         let list = vec![
@@ -234,6 +236,7 @@ mod tests {
         assert_eq!(addresses, ["weka-01", "10.0.0.12"]);
     }
 
+    // field history S4
     #[test]
     fn two_servers_with_one_name_stand_twice() {
         let list = || {
@@ -276,6 +279,7 @@ mod tests {
         assert_eq!(servers[1].role, Role::Client);
     }
 
+    // field history 49, S4
     #[test]
     fn rows_of_every_release() {
         let value = json!([

@@ -320,7 +320,9 @@ fn shapes_of_the_upgrade_path(#[case] json: &str, #[case] min: &str, #[case] max
 }
 
 #[rstest]
+// field history 91
 #[case::missing_comma("{\"4.4.6\": [\"4.2.1\"]\n\"4.4.7\": [\"4.2.1\"]}", ":2:")]
+// field history 79
 #[case::empty_text(r#"{"4.4.6": [""]}"#, "no smallest source")]
 #[case::a_number(r#"{"4.4.6": [4.2]}"#, "in the place of a text")]
 #[case::two_limits(
@@ -340,6 +342,7 @@ fn mistakes_in_the_upgrade_path(#[case] json: &str, #[case] what: &str) {
     assert!(error.contains(what), "{error}");
 }
 
+// field history S28
 #[test]
 fn public_operating_systems_are_put_where_a_host_meets_them() {
     let json = r#"{
@@ -369,6 +372,7 @@ fn public_operating_systems_are_put_where_a_host_meets_them() {
     assert_eq!(data.os.releases, [v("4.2.5"), v("4.4.10")]);
 }
 
+// field history G6
 #[test]
 fn public_issues_keep_what_our_data_knows_beyond_them() {
     let json = r#"{"A-1": {"description": "it broke", "related_protocols": [""], "link_types": [""],

@@ -200,7 +200,7 @@ mod tests {
         );
     }
 
-    // field history 37
+    // field history 37, 36
     #[rstest]
     #[case::with_release("drives0_4.2.5.12", Outcome::Fail)]
     #[case::staged("12_4.4.33", Outcome::Pass)]
@@ -267,6 +267,7 @@ mod tests {
 
     const BOTH: &str = "1000\t/opt/weka/data/drives0/\n1000\t/opt/weka/data/compute0/\n";
 
+    // field history 38
     #[rstest]
     #[case::denied(
         End::Exited(1),

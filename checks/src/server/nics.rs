@@ -228,8 +228,10 @@ mod tests {
     #[case::cx4_lx(r#"[{"host_id":1,"name":"eth2","net_devices":[{"device":"MT27710 Family [CONNECTX-4 Lx]"}]}]"#, Fail)]
     #[case::one_of_two(&format!(r#"[{CX6},{{"host_id":1,"name":"eth3","net_devices":[{{"device":"x ConnectX-4"}}]}}]"#), Fail)]
     #[case::of_another_server(&format!(r#"[{CX6},{{"host_id":2,"name":"eth2","net_devices":[{{"device":"x ConnectX-4"}}]}}]"#), Pass)]
+    // field history 72
     #[case::of_a_client_container(&format!(r#"[{CX6},{{"host_id":9,"name":"eth2","net_devices":[{{"device":"x ConnectX-4"}}]}}]"#), Pass)]
     #[case::udp(r#"[{"host_id":1,"name":"udp","net_devices":null}]"#, Pass)]
+    // field history S22
     #[case::no_name(
         r#"[{"host_id":1,"name":"eth2","net_devices":[{"device":null}]}]"#,
         Unknown
@@ -259,11 +261,14 @@ mod tests {
 
     const GOOD: &str = "cards 2\nofed MLNX_OFED_LINUX-23.10-0.5.5.0:\nend\n";
 
+    // field history S28
     #[rstest]
     #[case::same(GOOD, GOOD, [Pass, Pass])]
     #[case::first_has_no_mellanox(&ofed(0, "none"), &ofed(2, "5.2-1.0.4.0"), [Pass, Fail])] // field history 73
     #[case::prefix(&ofed(2, "5.10-1.0.0.0"), &ofed(2, "5.10-1.0.0.0"), [Fail, Fail])] // public checks 27
+    // field history 74
     #[case::below_the_smallest(&ofed(2, "4.6-1.0.1.1"), &ofed(2, "5.0-2.1.8.0"), [Fail, Fail])]
+    // field history 76
     #[case::the_smallest(&ofed(2, "5.1-2.5.8.0"), &ofed(2, "5.1-2.5.8.0"), [Pass, Pass])]
     #[case::too_new(&ofed(2, "24.04-0.7.0.0"), GOOD, [Fail, Warn])]
     #[case::differ(&ofed(2, "5.8-3.0.7.0"), GOOD, [Warn, Warn])]
@@ -276,6 +281,7 @@ mod tests {
         assert_eq!(with_ofed(first, second), expected);
     }
 
+    // field history 72
     #[rstest]
     #[case::before("4.3.5.105", Fail)]
     #[case::line_4_4("4.4", Skipped)]
@@ -291,6 +297,7 @@ mod tests {
         assert_eq!(result.outcome, outcome, "{result:?}");
     }
 
+    // field history G23
     #[test]
     fn half_the_evidence_is_unknown() {
         let base = Evidence::running("4.2.18.34").weka("weka:containers", CONTAINERS);

@@ -136,6 +136,7 @@ mod tests {
             .judge_one(&TSMB_PATCH, target)
     }
 
+    // field history 87
     #[rstest]
     #[case::plain("3024.3.22.6", "4.4.20.115", Outcome::Pass)]
     #[case::seven_before("3024.3.22.7", "4.4.20.115", Outcome::Fail)]
@@ -230,7 +231,7 @@ mod tests {
         }
     }
 
-    /// field history 5.5 item 14
+    /// field history G14
     #[test]
     fn a_container_that_nobody_knows_is_named() {
         let result = judged(r#"{"sambaHosts":["HostId<99>"]}"#, "none\n", "4.4.33");

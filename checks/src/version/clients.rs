@@ -176,6 +176,7 @@ mod tests {
     }
 
     #[rstest]
+    // field history R5
     #[case::same("4.4.26", "4.4.33", "4.4.26", Outcome::Pass)]
     #[case::same_line_but_old("4.4.26", "4.4.33", "4.4.0", Outcome::Pass)]
     #[case::as_the_target("4.4.26", "4.4.33", "4.4.33", Outcome::Pass)]
@@ -236,6 +237,7 @@ mod tests {
         );
     }
 
+    // field history S4
     #[rstest]
     #[case::no_clients(&[], Outcome::Pass)]
     #[case::never_started(&[Value::Null], Outcome::Warn)]

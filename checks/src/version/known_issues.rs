@@ -168,6 +168,7 @@ mod tests {
     #[rstest]
     #[case::before("4.4.24", "4.4.23", false)]
     #[case::on("4.4.23", "4.4.24", true)]
+    // field history 82
     #[case::inside("4.4.23", "4.4.31.6", true)]
     #[case::on_the_end("4.4.23", "4.4.32", false)]
     #[case::after("4.4.23", "4.4.33", false)]
@@ -178,10 +179,12 @@ mod tests {
         assert_eq!(named(&result, "WEKAPP-626440"), found, "{result:?}");
     }
 
+    // field history 106, G6
     /// The public reader never matched this one: its list of protocols is `[""]`.
     #[rstest]
     #[case::ethernet("ETH", true)]
     #[case::infiniband("IB", false)]
+    // field history S1
     #[case::both("ETH,IB", true)]
     fn link_types(#[case] layer: &str, #[case] found: bool) {
         let status = json!({"name":"a","guid":"b","release":"4.4.23","upgrade_info":{},"status":"OK",
@@ -253,6 +256,7 @@ mod tests {
 
     /// A direct upgrade reports it too: the public checker never did.
     #[rstest]
+    // field history 89, G7
     #[case::direct("4.4.6", "4.4.33", true)]
     #[case::older("4.3.5.105", "4.4.33", true)]
     #[case::behind("4.4.7.89", "4.4.33", false)]
@@ -266,6 +270,7 @@ mod tests {
         assert!(!named(&without, "WEKAPP-450389"), "{without:?}");
     }
 
+    // field history 88
     /// 4.4.26, then 5.1.23.1: both lie in the two windows of one issue.
     #[test]
     fn one_finding_per_issue_and_hop() {
@@ -284,6 +289,7 @@ mod tests {
         ));
     }
 
+    // field history 90
     /// Two windows of one issue that both hold the target.
     #[test]
     fn overlapping_windows_are_one_finding() {
