@@ -3,6 +3,7 @@ use checker_core::facts::container_net::ContainerNets;
 use checker_core::facts::containers::Containers;
 use checker_core::facts::ofed::Ofed;
 use checker_core::facts::{Fleet, Missing, This};
+use checker_core::release_data::OfedRule;
 use checker_core::server::Server;
 use checker_core::{Applies, Context, Judgement, UpgradePath, Version, check};
 
@@ -11,8 +12,8 @@ check! {
     ///
     /// ## What it looks at
     /// For targets before 4.4: the release of OFED (`ofed_info -s`) on servers with a
-    /// card of Mellanox (NVIDIA); red when it is none of 5.1, 5.4, 5.6, 5.7, 5.8, 5.9,
-    /// 23.04 and 23.10, yellow when there is none, or when the backends differ. For
+    /// card of Mellanox (NVIDIA); red when the release data does not list it (5.1, 5.4, 5.6
+    /// to 5.9, 23.04 and 23.10), yellow when there is none, or when the backends differ. For
     /// targets from 5.0 on: red when a container uses a ConnectX-4 or ConnectX-4 Lx
     /// (`weka cluster container net -J`). Cards that WEKA does not use do not count.
     ///
@@ -49,19 +50,6 @@ check! {
 const LINE_4_4: Version = Version::new(4, 4, 0, 0);
 const LINE_5: Version = Version::new(5, 0, 0, 0);
 
-/// Major and minor number. The public checker compared the beginning of the
-/// text, so that 5.1 let 5.10 pass too.
-const SUPPORTED: [(u32, u32); 8] = [
-    (5, 1),
-    (5, 4),
-    (5, 6),
-    (5, 7),
-    (5, 8),
-    (5, 9),
-    (23, 4),
-    (23, 10),
-];
-
 fn applies(path: &UpgradePath) -> Applies {
     if path.to < LINE_4_4 || path.to >= LINE_5 {
         Applies::Yes
@@ -87,9 +75,16 @@ fn judge(
             |nets| cards(server, containers, nets),
         )
     } else {
+        let rule = &context.data.rules.ofed;
+        if !rule.targets.contains(context.to) {
+            return Judgement::skipped(format!(
+                "the release data judges OFED for targets in {} only",
+                rule.targets
+            ));
+        }
         ofed.map_or_else(
             |missing| Judgement::unknown(missing.to_string()),
-            |ofed| driver(ofed, &fleet),
+            |ofed| driver(ofed, rule, &fleet),
         )
     }
 }
@@ -138,7 +133,7 @@ fn cards(server: &Server, containers: &Containers, nets: &ContainerNets) -> Judg
     }
 }
 
-fn driver(ofed: &Ofed, fleet: &Fleet<'_, Ofed>) -> Judgement {
+fn driver(ofed: &Ofed, rule: &OfedRule, fleet: &Fleet<'_, Ofed>) -> Judgement {
     if ofed.cards == 0 {
         return Judgement::pass("no card of Mellanox");
     }
@@ -149,13 +144,17 @@ fn driver(ofed: &Ofed, fleet: &Fleet<'_, Ofed>) -> Judgement {
     };
     match line(release) {
         None => return Judgement::unknown(format!("OFED has the release {release:?}")),
-        Some(line) if !SUPPORTED.contains(&line) => {
-            let supported = SUPPORTED.map(|(major, minor)| match major {
-                5 => format!("{major}.{minor}"),
-                _ => format!("{major}.{minor:02}"),
-            });
+        Some(found)
+            if !rule
+                .supported
+                .iter()
+                .any(|known| line(known) == Some(found)) =>
+        {
             return Judgement::fail(
-                format!("OFED {release} is not supported ({})", supported.join(", ")),
+                format!(
+                    "OFED {release} is not supported ({})",
+                    rule.supported.join(", ")
+                ),
                 remedy,
             );
         }
@@ -245,6 +244,7 @@ mod tests {
 
     fn with_ofed(first: &str, second: &str) -> Vec<Outcome> {
         let results = Evidence::running("4.2.18.34")
+            .by(crate::release_data().expect("good data"))
             .weka("weka:containers", CONTAINERS)
             .backend("weka-01", &[("host:ofed", first)])
             .backend("weka-02", &[("host:ofed", second)])
@@ -282,6 +282,25 @@ mod tests {
     }
 
     // field history 72
+    /// A site's own list decides.
+    #[test]
+    fn by_other_data() {
+        let mut data = crate::release_data().expect("good data");
+        data.rules.ofed.supported = vec!["5.2".to_owned()];
+        let results = Evidence::running("4.2.18.34")
+            .by(data)
+            .weka("weka:containers", CONTAINERS)
+            .backend("weka-01", &[("host:ofed", &ofed(2, "5.2-1.0.4.0"))])
+            .backend("weka-02", &[("host:ofed", &ofed(2, "5.8-3.0.7.0"))])
+            .judge(&NICS, "4.3.5");
+        assert_eq!(results[0].outcome, Warn, "{results:?}");
+        assert_eq!(results[1].outcome, Fail, "{results:?}");
+        assert_eq!(
+            results[1].summary,
+            "OFED 5.8-3.0.7.0 is not supported (5.2)"
+        );
+    }
+
     #[rstest]
     #[case::before("4.3.5.105", Fail)]
     #[case::line_4_4("4.4", Skipped)]
@@ -300,7 +319,9 @@ mod tests {
     // field history G23
     #[test]
     fn half_the_evidence_is_unknown() {
-        let base = Evidence::running("4.2.18.34").weka("weka:containers", CONTAINERS);
+        let base = Evidence::running("4.2.18.34")
+            .by(crate::release_data().expect("good data"))
+            .weka("weka:containers", CONTAINERS);
         damaged::probe_is_unknown(&NICS, "4.3.5", "host:ofed", GOOD, &base, &[]);
         let base = base.backend("weka-01", &[]);
         damaged::is_unknown(&NICS, "5.1.25", "weka:container-net", &base);
