@@ -144,11 +144,23 @@ fn there_is_one_result_per_check_and_target() {
     slots.sort();
     slots.dedup();
     assert_eq!(slots.len(), all);
+    // The counts are of results, not of lines.
+    let counts = report["counts"].as_object().expect("counts");
+    for (outcome, count) in counts {
+        let results = report["results"].as_array().expect("results");
+        let found = results.iter().filter(|r| r["outcome"] == outcome.as_str());
+        assert_eq!(
+            count.as_u64(),
+            u64::try_from(found.count()).ok(),
+            "{outcome}"
+        );
+    }
 }
 
 // field history 103
 #[test]
 fn every_yellow_and_red_says_what_to_do() {
+    let placeholder = regex::Regex::new(r"\{[A-Za-z0-9_:(]|\{\}").expect("a pattern");
     let placeholder = regex::Regex::new(r"\{[A-Za-z0-9_:(]|\{\}").expect("a pattern");
     let placeholder = regex::Regex::new(r"\{[A-Za-z0-9_:(]|\{\}").expect("a pattern");
     for (scenario, _) in checker_simulator::scenarios() {

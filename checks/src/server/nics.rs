@@ -15,7 +15,8 @@ check! {
     /// card of Mellanox (NVIDIA); red when the release data does not list it (5.1, 5.4, 5.6
     /// to 5.9, 23.04 and 23.10), yellow when there is none, or when the backends differ. For
     /// targets from 5.0 on: red when a container uses a ConnectX-4 or ConnectX-4 Lx
-    /// (`weka cluster container net -J`). Cards that WEKA does not use do not count.
+    /// (`weka cluster container net -J`), yellow when only clients do. Cards that WEKA
+    /// does not use do not count.
     ///
     /// ## Why it matters
     /// WEKA drives these cards itself, and each release knows certain drivers and
@@ -97,7 +98,7 @@ fn cards(server: &Server, containers: &Containers, nets: &ContainerNets) -> Judg
             for device in &net.devices {
                 let place = format!("{}, {}", container.name, net.name);
                 match device {
-                    Some(name) if name.to_ascii_lowercase().contains("connectx-4") => {
+                    Some(name) if is_cx4(name) => {
                         red.push(format!("{place}: {name}"));
                     }
                     Some(name) if names.contains(name) => {}
@@ -125,6 +126,15 @@ fn cards(server: &Server, containers: &Containers, nets: &ContainerNets) -> Judg
         return Judgement::unknown(
             "`weka cluster container net` tells nothing of this server's containers",
         );
+    }
+    let clients = clients_with_cx4(containers, nets);
+    if !clients.is_empty() {
+        return Judgement::warn(
+            format!("no ConnectX-4 here, but in {} clients", clients.len()),
+            "WEKA's list of cards without ConnectX-4 is that of backends. Ask support whether these clients can follow to \
+             the target with their cards; if so, accept this warning by name: `--accept server/nics=REASON`.",
+        )
+        .details(clients);
     }
     if names.is_empty() {
         Judgement::pass("no card is used directly (UDP mode)")
@@ -182,6 +192,29 @@ fn driver(ofed: &Ofed, rule: &OfedRule, fleet: &Fleet<'_, Ofed>) -> Judgement {
     ))
 }
 
+/// The clients of the whole cluster that use such a card, each once.
+fn clients_with_cx4(containers: &Containers, nets: &ContainerNets) -> Vec<String> {
+    let mut clients: Vec<String> = Vec::new();
+    for container in containers.0.iter().filter(|c| !c.backend) {
+        let cards = nets.0.iter().filter(|net| net.container == container.id);
+        let card = cards
+            .flat_map(|net| net.devices.iter().flatten())
+            .find(|name| is_cx4(name));
+        if let Some(card) = card {
+            let line = format!("{}: {card}", container.hostname);
+            if !clients.contains(&line) {
+                clients.push(line);
+            }
+        }
+    }
+    clients
+}
+
+/// ConnectX-4 and ConnectX-4 Lx.
+fn is_cx4(name: &str) -> bool {
+    name.to_ascii_lowercase().contains("connectx-4")
+}
+
 /// `23.10-0.5.5.0` is (23, 10); `5.10-…` is not 5.1.
 fn line(release: &str) -> Option<(u32, u32)> {
     let (major, rest) = release.split_once('.')?;
@@ -228,7 +261,8 @@ mod tests {
     #[case::one_of_two(&format!(r#"[{CX6},{{"host_id":1,"name":"eth3","net_devices":[{{"device":"x ConnectX-4"}}]}}]"#), Fail)]
     #[case::of_another_server(&format!(r#"[{CX6},{{"host_id":2,"name":"eth2","net_devices":[{{"device":"x ConnectX-4"}}]}}]"#), Pass)]
     // field history 72
-    #[case::of_a_client_container(&format!(r#"[{CX6},{{"host_id":9,"name":"eth2","net_devices":[{{"device":"x ConnectX-4"}}]}}]"#), Pass)]
+    #[case::of_a_client_container(&format!(r#"[{CX6},{{"host_id":9,"name":"eth2","net_devices":[{{"device":"x ConnectX-4"}}]}}]"#), Warn)]
+    #[case::here_and_of_a_client_container(r#"[{"host_id":1,"name":"eth2","net_devices":[{"device":"x ConnectX-4"}]},{"host_id":9,"name":"eth2","net_devices":[{"device":"x ConnectX-4"}]}]"#, Fail)]
     #[case::udp(r#"[{"host_id":1,"name":"udp","net_devices":null}]"#, Pass)]
     // field history S22
     #[case::no_name(
@@ -239,7 +273,7 @@ mod tests {
     fn cards_of_5_0(#[case] nets: &str, #[case] outcome: Outcome) {
         let result = with_nets(nets);
         assert_eq!(result.outcome, outcome, "{result:?}");
-        assert_eq!(result.remedy.is_some(), outcome == Fail);
+        assert_eq!(result.remedy.is_some(), matches!(outcome, Warn | Fail));
     }
 
     fn with_ofed(first: &str, second: &str) -> Vec<Outcome> {
@@ -301,6 +335,7 @@ mod tests {
         );
     }
 
+    // field history 72
     #[rstest]
     #[case::before("4.3.5.105", Fail)]
     #[case::line_4_4("4.4", Skipped)]

@@ -133,7 +133,10 @@ fn look(client: &Container, hops: &[&Version], context: &Context<'_>) -> Option<
     let Some(release) = release else {
         return Some(Found::NoRelease);
     };
-    if release.line() > context.to.line() {
+    // To an older target the cluster's own clients are newer: that is the
+    // direction's fault, not theirs.
+    let cluster = context.from.map_or(context.to, |from| from.max(context.to));
+    if release.line() > cluster.line() {
         return Some(Found::Newer);
     }
     let steps = |hop: &Version| steps_behind(context.data, &release, hop, STEPS);
@@ -205,6 +208,7 @@ mod tests {
     #[case::two_behind_5_1("4.4.26", "5.1.25", "4.2.18.34", Outcome::Fail)]
     #[case::one_and_a_half("4.4.26", "5.1.25", "4.3.5", Outcome::Fail)]
     #[case::newer_line("4.4.26", "4.4.33", "5.0.4.401", Outcome::Warn)]
+    #[case::of_the_cluster_that_shall_go_back("5.1.25", "4.4.33", "5.1.25", Outcome::Pass)]
     #[case::newer_of_the_same_line("4.4.26", "4.4.32", "4.4.33", Outcome::Pass)]
     #[case::far("4.4.26", "4.4.33", "3.14.1", Outcome::Fail)]
     #[case::hotfix("4.4.26", "5.1.25", "4.4.26-6a24a384", Outcome::Warn)]
