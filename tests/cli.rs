@@ -161,8 +161,6 @@ fn there_is_one_result_per_check_and_target() {
 #[test]
 fn every_yellow_and_red_says_what_to_do() {
     let placeholder = regex::Regex::new(r"\{[A-Za-z0-9_:(]|\{\}").expect("a pattern");
-    let placeholder = regex::Regex::new(r"\{[A-Za-z0-9_:(]|\{\}").expect("a pattern");
-    let placeholder = regex::Regex::new(r"\{[A-Za-z0-9_:(]|\{\}").expect("a pattern");
     for (scenario, _) in checker_simulator::scenarios() {
         let report = simulate(scenario, &["--all", "--format", "json", "--no-bundle"]).json();
         for result in report["results"].as_array().expect("results") {
