@@ -85,6 +85,8 @@ pub(crate) enum Command {
     /// It can be interrupted at any moment and gone on with (--resume).
     #[command(after_help = UPGRADE_EXIT_CODES, args_conflicts_with_subcommands = true)]
     Upgrade(Box<UpgradeArgs>),
+    /// Show which release data is in use and how old it is, or validate a directory
+    Data(DataArgs),
     /// Print the completions of a shell
     Completions {
         /// The shell
@@ -269,7 +271,7 @@ pub(crate) struct OutputArgs {
     #[arg(long, help_heading = "Output")]
     pub(crate) no_color: bool,
 
-    /// Use the release data in this directory (releases.toml) instead of the built-in
+    /// Use the release data in this directory; `checker data` tells about it
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
 }
@@ -319,6 +321,34 @@ pub(crate) struct ExplainArgs {
     /// The check's id, such as health/rebuild
     #[arg(value_name = "ID")]
     pub(crate) id: String,
+}
+
+const DATA_EXIT_CODES: &str = "\
+Files of a directory (each replaces its part, the rest stays built in):
+  releases.toml      or upgrade_path.json of the public checker
+  os.toml            or supported_os.json
+  known-issues.toml  or known_issues.json
+  rules.toml, alerts.toml
+
+Exit codes:
+    0  the data is whole and recent
+    1  something is missing in it, or it is too old; access/tool-data warns too
+   64  it can't be used: the file, the line and the way out are named";
+
+#[derive(Debug, Args)]
+#[command(after_help = DATA_EXIT_CODES)]
+pub(crate) struct DataArgs {
+    /// Look at the release data of this directory instead of the built-in
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+
+    /// Write the built-in files to this directory, to start from
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["data", "format"])]
+    pub(crate) export: Option<PathBuf>,
+
+    /// The form of the answer
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 mod accept;
 mod args;
 mod config;
+mod data;
 mod exit;
 mod explain;
 mod gate;
@@ -64,6 +65,7 @@ fn run() -> ExitCode {
         Some(Command::Explain(arguments)) => explain::run(&arguments),
         Some(Command::Replay(arguments)) => replay::run(arguments),
         Some(Command::Gate(arguments)) => gate::run(&arguments),
+        Some(Command::Data(arguments)) => data::run(&arguments),
         Some(Command::Completions { shell }) => output::completions(shell),
         Some(Command::Man) => output::man(),
         Some(Command::Upgrade(arguments)) => upgrade::run(*arguments),

@@ -81,6 +81,7 @@ fn simulate(scenario: &str, more: &[&str]) -> Run {
     checker(&arguments)
 }
 
+// field history 81
 #[test]
 fn the_exit_code_says_the_verdict_in_every_form() {
     for (scenario, status, verdict) in [
@@ -103,6 +104,7 @@ fn the_exit_code_says_the_verdict_in_every_form() {
     }
 }
 
+// field history 107
 #[test]
 fn json_is_all_there_is_on_standard_output() {
     let run = simulate("degraded", &["--format", "json"]);
@@ -124,6 +126,7 @@ fn json_is_all_there_is_on_standard_output() {
     assert_eq!(report["target_version"], "4.4.33");
 }
 
+// field history 99
 #[test]
 fn there_is_one_result_per_check_and_target() {
     let report = simulate(
@@ -141,19 +144,107 @@ fn there_is_one_result_per_check_and_target() {
     slots.sort();
     slots.dedup();
     assert_eq!(slots.len(), all);
+    // The counts are of results, not of lines.
+    let counts = report["counts"].as_object().expect("counts");
+    for (outcome, count) in counts {
+        let results = report["results"].as_array().expect("results");
+        let found = results.iter().filter(|r| r["outcome"] == outcome.as_str());
+        assert_eq!(
+            count.as_u64(),
+            u64::try_from(found.count()).ok(),
+            "{outcome}"
+        );
+    }
 }
 
+// field history 103
 #[test]
 fn every_yellow_and_red_says_what_to_do() {
+    let placeholder = regex::Regex::new(r"\{[A-Za-z0-9_:(]|\{\}").expect("a pattern");
     for (scenario, _) in checker_simulator::scenarios() {
         let report = simulate(scenario, &["--all", "--format", "json", "--no-bundle"]).json();
         for result in report["results"].as_array().expect("results") {
             if matches!(result["outcome"].as_str(), Some("warn" | "fail")) {
                 let remedy = result["remedy"].as_str().unwrap_or_default();
                 assert!(!remedy.is_empty(), "{scenario}: {result}");
+                // Nothing that was to be filled in, and no quote without its other half.
+                assert!(!placeholder.is_match(remedy), "{scenario}: {remedy}");
+                for quote in ['`', '"'] {
+                    assert_eq!(remedy.matches(quote).count() % 2, 0, "{scenario}: {remedy}");
+                }
             }
         }
     }
+}
+
+// field history 80
+/// What needs no server is judged whatever servers are asked: the public
+/// checker leaves the way to the target out of all modes but one.
+#[test]
+fn every_mode_judges_the_way_to_the_target() {
+    for mode in [
+        &[][..],
+        &["-c"],
+        &["-a"],
+        &["-d"],
+        &["-b", "weka-02", "weka-03"],
+    ] {
+        let mut arguments = vec!["--simulate", "healthy", "-t", "5.1.25"];
+        arguments.extend(["--format", "json", "--no-bundle"]);
+        arguments.extend(mode);
+        let report = checker(&arguments).json();
+        let results = report["results"].as_array().expect("results");
+        let mut found: Vec<&str> = Vec::new();
+        for check in [
+            "version/path",
+            "version/known-issues",
+            "version/mixed-accepted",
+            "health/fsck",
+        ] {
+            let result = results.iter().find(|r| r["check"] == check);
+            let outcome = result.and_then(|r| r["outcome"].as_str());
+            found.push(outcome.unwrap_or("not judged"));
+        }
+        assert!(
+            !found.contains(&"not judged") && !found.contains(&"skipped"),
+            "{mode:?}: {found:?}"
+        );
+        let servers = |scope: &str| {
+            let names = results.iter().filter(|r| r["scope"] == scope);
+            let mut names: Vec<&str> = names.filter_map(|r| r["target"].as_str()).collect();
+            names.sort_unstable();
+            names.dedup();
+            names.len()
+        };
+        let expected = match mode {
+            ["-d"] => (0, 0),
+            ["-b", ..] => (2, 0),
+            ["-a"] => (6, 2),
+            _ => (6, 0),
+        };
+        assert_eq!(
+            (servers("backend"), servers("client")),
+            expected,
+            "{mode:?}"
+        );
+    }
+}
+
+// field history 102
+#[test]
+fn a_check_that_is_skipped_is_not_judged() {
+    let checks = |more: &[&str]| -> Vec<String> {
+        let arguments = [&["--format", "json", "--no-bundle"], more].concat();
+        let report = simulate("healthy", &arguments).json();
+        let results = report["results"].as_array().expect("results").clone();
+        results.iter().map(|r| r["check"].to_string()).collect()
+    };
+    let all = checks(&[]);
+    let without = checks(&["--skip", "server/*,config/overrides"]);
+    let left_out = |id: &&String| id.contains("server/") || id.contains("config/overrides");
+    assert!(all.iter().any(|id| left_out(&id)));
+    let expected: Vec<&String> = all.iter().filter(|id| !left_out(id)).collect();
+    assert_eq!(without.iter().collect::<Vec<_>>(), expected);
 }
 
 #[test]
@@ -254,6 +345,7 @@ fn a_directory_that_takes_no_log_costs_the_log_and_not_the_verdict() {
     assert!(run.stderr.contains("without a log"), "{}", run.stderr);
 }
 
+// field history 93
 #[test]
 fn wrong_input_is_refused_with_the_way_out() {
     checker(&["--target-version", "banana"]).refused(&["banana", "4.4.10.202"]);
@@ -334,6 +426,7 @@ fn without_weka_it_says_how_to_go_on() {
     assert!(run.bundles().is_empty());
 }
 
+// field history 78, 94
 #[test]
 fn what_needs_no_cluster_works_without_one() {
     for arguments in [
@@ -344,6 +437,7 @@ fn what_needs_no_cluster_works_without_one() {
         &["list"],
         &["man"],
         &["completions", "bash"],
+        &["data", "--help"],
     ] {
         let run = checker(arguments);
         assert_eq!(run.status, 0, "{arguments:?}: {}", run.stderr);
@@ -381,6 +475,97 @@ fn every_check_is_listed_and_explained() {
             assert!(run.stdout.contains(part), "{id}: no {part}");
         }
     }
+}
+
+/// A directory that holds the exported files, complete up to today.
+fn fresh_data() -> (TempDir, String) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let data = dir.path().join("data");
+    let path = data.to_str().expect("a path").to_owned();
+    let run = checker(&["data", "--export", &path]);
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    let files: Vec<&str> = run.stdout.lines().collect();
+    assert_eq!(files.len(), 5, "{files:?}");
+    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
+    for file in files {
+        let text = std::fs::read_to_string(file).expect("written");
+        let fresh = text.replace(
+            "date = \"2026-07-15\"",
+            &format!("date = \"{}\"", today.date()),
+        );
+        assert_ne!(text, fresh, "{file}");
+        std::fs::write(file, fresh).expect("written");
+    }
+    (dir, path)
+}
+
+// field history 92
+#[test]
+fn a_directory_of_release_data_is_validated() {
+    let (dir, data) = fresh_data();
+    let run = checker(&["data", "--data", &data]);
+    assert_eq!(run.status, 0, "{}{}", run.stdout, run.stderr);
+    assert!(run.stdout.contains("alerts.toml"), "{}", run.stdout);
+    assert!(!run.stdout.contains("built in"), "{}", run.stdout);
+    let run = checker(&["data", "--data", &data, "--format", "json"]);
+    assert_eq!(run.status, 0);
+    assert_eq!(run.json()["too_old"], false);
+    assert_eq!(run.json()["parts"][4]["form"], "own");
+    let run = simulate("healthy", &["--data", &data, "--no-bundle"]);
+    assert_eq!(run.status, 0, "{}", run.stdout);
+
+    let os = dir.path().join("data/os.toml");
+    let good = std::fs::read_to_string(&os).expect("written");
+    std::fs::write(&os, good.replace("no_data", "nodata")).expect("written");
+    let line = good
+        .lines()
+        .position(|l| l.starts_with("no_data"))
+        .expect("a line")
+        + 1;
+    checker(&["data", "--data", &data]).refused(&[
+        &format!("os.toml:{line}"),
+        "unknown field `nodata`",
+        "checker data --export",
+    ]);
+
+    // What is missing is a warning.
+    let without: String = good
+        .lines()
+        .filter(|l| !l.starts_with("no_data"))
+        .map(|l| format!("{l}\n"))
+        .collect();
+    std::fs::write(&os, without).expect("written");
+    let run = checker(&["data", "--data", &data]);
+    assert_eq!(run.status, 1, "{}", run.stdout);
+    assert!(
+        run.stdout.contains("4.4.20.113 has no operating systems"),
+        "{}",
+        run.stdout
+    );
+}
+
+#[test]
+fn a_directory_that_is_no_release_data_is_refused() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().to_str().expect("a path").to_owned();
+    checker(&["data", "--data", &path]).refused(&[&path, "holds no release data", "alerts.toml"]);
+    checker(&["data", "--data", "/nonexistent"]).refused(&["/nonexistent", "can't be read"]);
+    let (_keep, data) = fresh_data();
+    checker(&["data", "--export", &data]).refused(&["releases.toml", "holds no release data"]);
+}
+
+// field history 82
+#[test]
+fn the_built_in_data_is_shown() {
+    let run = checker(&["data", "--format", "json"]);
+    let answer = run.json();
+    assert_eq!(run.status, i32::from(answer["too_old"] == true), "{answer}");
+    assert_eq!(answer["gaps"], serde_json::json!([]));
+    for part in answer["parts"].as_array().expect("parts") {
+        assert_eq!(part["form"], "built-in", "{part}");
+        assert_eq!(part["file"], Value::Null, "{part}");
+    }
+    assert!(!run.dir.path().join("weka_upgrade_checker.log").exists());
 }
 
 #[test]

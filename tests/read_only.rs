@@ -169,6 +169,7 @@ fn asked() -> (BTreeSet<String>, BTreeSet<(String, String)>) {
     (commands, scripts)
 }
 
+// field history 95
 #[test]
 fn every_command_is_on_the_list() {
     let (commands, scripts) = asked();

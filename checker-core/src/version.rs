@@ -218,6 +218,7 @@ mod tests {
         text.parse().expect("a release")
     }
 
+    // field history 77
     #[rstest]
     #[case::four_numbers("4.4.10.202", "4.4.10.202")]
     #[case::three_numbers("4.4.10", "4.4.10")]
@@ -248,6 +249,7 @@ mod tests {
         assert!(error.to_string().contains("is not a WEKA release"));
     }
 
+    // field history 83
     #[rstest]
     #[case("4.2.9.28", "4.2.10")]
     #[case("4.2.10", "4.2.18.34")]
@@ -285,6 +287,7 @@ mod tests {
             prop_assert_eq!(a.to_string(), b.to_string());
         }
 
+        // field history 83, 84
         #[test]
         fn total_order(a in any_version(), b in any_version(), c in any_version()) {
             prop_assert_eq!(a.cmp(&b), b.cmp(&a).reverse());

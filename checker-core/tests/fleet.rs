@@ -622,6 +622,7 @@ fn a_server_that_falls_silent_half_way() {
     });
 }
 
+// field history S29
 #[test]
 fn a_noisy_profile_and_a_banner_are_no_answer() {
     let home = Home::new();
@@ -649,6 +650,7 @@ fn a_noisy_profile_and_a_banner_are_no_answer() {
     assert_eq!(answer.records[1].stderr, b"");
 }
 
+// field history S29
 #[rstest]
 #[case::nologin(
     "echo 'This account is currently not available.'; exit 1",
@@ -874,6 +876,7 @@ fn thirty_two_sessions_at_once_and_one_connection_each() {
     assert_eq!(known.lines().count(), 1, "{known}");
 }
 
+// field history 34
 #[test]
 fn the_configuration_is_honoured() {
     let home = Home::new();
@@ -915,6 +918,7 @@ fn jump_config(home: &Home, jump: &Sshd, target: &Sshd) -> PathBuf {
     config
 }
 
+// field history 34
 #[test]
 fn a_jump_host_is_the_business_of_the_systems_ssh() {
     let home = Home::new();

@@ -34,7 +34,12 @@ const RELEASE_DATA: OwnFiles<'static> = OwnFiles {
     os: include_str!("../data/os.toml"),
     issues: include_str!("../data/known-issues.toml"),
     rules: include_str!("../data/rules.toml"),
+    alerts: include_str!("../data/alerts.toml"),
 };
+
+/// Release data of this age in days is still recent; `access/tool-data` warns
+/// of older data.
+pub const RECENT_DAYS: i32 = access::RECENT_DAYS;
 
 /// Registers every built-in check.
 ///
@@ -53,6 +58,26 @@ pub fn register(registry: &mut Registry) -> Result<(), RegistryError> {
 /// When it can't be read; a test sees to it that it can.
 pub fn release_data() -> Result<ReleaseData, ReleaseDataError> {
     ReleaseData::from_own(RELEASE_DATA)
+}
+
+/// The files that are compiled in, by their names in a data directory: to
+/// start a directory of one's own from.
+#[must_use]
+pub fn release_data_files() -> [(&'static str, &'static str); 5] {
+    let OwnFiles {
+        releases,
+        os,
+        issues,
+        rules,
+        alerts,
+    } = RELEASE_DATA;
+    [
+        ("releases.toml", releases),
+        ("os.toml", os),
+        ("known-issues.toml", issues),
+        ("rules.toml", rules),
+        ("alerts.toml", alerts),
+    ]
 }
 
 /// The release data that is compiled in, with the parts replaced that `dir` holds.
@@ -93,11 +118,13 @@ mod tests {
         register(&mut registry).expect("ids are unique and well formed");
     }
 
+    // field history 91, 92
     #[test]
     fn the_release_data_is_good() {
         release_data().expect("good data");
     }
 
+    // field history 23
     /// The four parts that `checker explain` shows, in this order.
     #[test]
     fn every_check_explains_itself() {

@@ -27,6 +27,7 @@ fn with(name: &str, text: &str) -> ReleaseData {
     checker_checks::release_data_from(dir.path()).expect("good data")
 }
 
+// field history 13
 #[test]
 fn it_fits_together() {
     let data = data();
@@ -119,6 +120,7 @@ fn too_new_for_5_0_1(#[case] from: &str) {
     );
 }
 
+// field history 85, R19
 #[rstest]
 #[case("4.2.5", "4.4.33", "4.2.5 → 4.4.33")]
 #[case("4.2.0", "4.4.33", "4.2.0 → 4.2.18.34 → 4.4.33")]
@@ -146,6 +148,7 @@ fn reachable_samples(#[case] from: &str, #[case] to: &str, #[case] shown: &str) 
     assert_eq!(path(from, to).as_deref(), Ok(shown));
 }
 
+// field history R20
 #[rstest]
 #[case(
     "4.2.18.34",
@@ -230,6 +233,7 @@ fn a_dropped_target_says_so() {
     assert_eq!(route.basis, Basis::Dropped);
 }
 
+// field history 85
 /// Every release that was ever listed as source and target: each hop is one
 /// that the data allows by itself, no path is longer than it must be, the
 /// answer is the same twice, and where there is none it says why.

@@ -60,6 +60,7 @@ fn the_healthy_cluster_is_green() {
     assert_eq!(report.verdict.as_str(), "green");
 }
 
+// field history 108
 /// What each fault changes, for the reader to compare with the catalogue.
 #[test]
 fn each_fault_changes_what_it_should() {

@@ -81,6 +81,7 @@ fn store(release: &str) -> Store {
     store
 }
 
+// field history 51, S3
 /// The facts that the engine itself needs are read from every release.
 #[test]
 fn every_release_is_read() {
@@ -462,6 +463,7 @@ fn events() {
     );
 }
 
+// field history 49
 #[rstest]
 #[case("4.0.5.40", "cluster machines list -J", false)]
 #[case("4.4.5", "cluster servers list -J", true)]
@@ -491,6 +493,7 @@ fn servers_by_role() {
     assert_eq!(names("smb"), Vec::<Value>::new());
 }
 
+// field history 19
 #[test]
 fn mcb_backends_have_one_role_a_container() {
     let rows = json_of("4.4.21.2", "cluster container -J");

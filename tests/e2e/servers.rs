@@ -35,6 +35,7 @@ pub(crate) fn tests() -> Vec<Test> {
     ]
 }
 
+// field history G26
 fn one_that_is_off_is_red_and_the_others_are_complete() {
     let lab = Lab::new("off", 3);
     let checked = check(&lab, |lab, _| lab.server(2).power_off());
@@ -74,6 +75,7 @@ fn one_that_dies_in_the_middle_of_the_script_is_red_and_the_others_are_complete(
     checked.expect("access/agent", "weka-02", "unknown");
 }
 
+// field history G9
 fn one_that_vanishes_in_the_middle_of_the_script_is_red_and_the_others_are_complete() {
     let lab = Lab::new("vanishes", 3);
     let checked = check(&lab, |lab, _| lab.server(2).vanishes_in_script());
@@ -116,6 +118,7 @@ fn one_with_a_hanging_program_is_unknown_there_and_the_others_are_complete() {
     assert_ne!(checked.run.status, Some(0));
 }
 
+// field history 100
 fn all_lost_at_once_cost_the_time_of_one() {
     let lab = Lab::new("all", 6);
     let checked = check(&lab, |lab, _| {
@@ -269,6 +272,7 @@ fn two_servers_with_one_name_are_told_apart() {
     }
 }
 
+// field history 4
 fn a_user_with_sudo_is_as_good_as_root() {
     let lab = Lab::new("sudo", 3);
     let checked = check_with(&lab, &["--ssh-user", "operator"], &[], |lab, _| {
@@ -281,6 +285,7 @@ fn a_user_with_sudo_is_as_good_as_root() {
     checked.expect_verdict("green");
 }
 
+// field history 4
 fn a_sudo_that_wants_a_password_is_red_and_the_others_are_complete() {
     let lab = Lab::new("sudo-asks", 3);
     let checked = check_with(&lab, &["--ssh-user", "operator"], &[], |lab, _| {

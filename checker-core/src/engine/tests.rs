@@ -437,6 +437,7 @@ fn run_with(source: Scripted) -> Outcomes {
     try_run(source, Selection::default(), Arc::default()).expect("a run")
 }
 
+// field history G26
 #[test]
 fn one_result_per_check_and_target() {
     let outcomes = run_with(Scripted::healthy());
@@ -477,6 +478,7 @@ fn nothing_is_asked_twice() {
     assert_eq!(all, 6);
 }
 
+// field history 50, 51, S3
 #[test]
 fn an_older_name_is_tried_when_the_newer_is_unknown() {
     let mut source = Scripted::healthy();
@@ -611,6 +613,7 @@ fn a_server_is_asked_only_what_it_is_judged_by() {
     assert_eq!(keys(Role::Client), ["host:client-word"]);
 }
 
+// field history 27
 #[test]
 fn a_command_that_no_release_knows_is_unknown() {
     let mut source = Scripted::healthy();
@@ -637,6 +640,7 @@ fn without_a_login_nothing_else_is_tried() {
     assert_eq!(outcomes.0.report.cluster.version, None);
 }
 
+// field history 100
 #[test]
 fn a_server_that_hangs_costs_only_itself() {
     let source = Scripted::healthy().server("weka-2", Does::Hang(Duration::from_secs(60)));

@@ -68,6 +68,7 @@ mod tests {
 
     use super::*;
 
+    // field history 69, S19
     #[rstest]
     #[case::no_types(json!({}), None)]
     #[case::null(json!(null), None)]

@@ -119,6 +119,7 @@ mod tests {
 
     const ALL: &str = "weka alerts --severity debug --muted -J";
 
+    // field history S2
     #[test]
     fn of_5_x() {
         let value = json!([{"type":"ClientVersionsMismatch","severity":"debug","muted":false,"count":2,
@@ -177,6 +178,7 @@ mod tests {
         );
     }
 
+    // field history S2
     #[rstest]
     #[case::no_type(json!([{"title":"Drive down"}]))]
     #[case::empty_type(json!([{"type":""}]))]

@@ -70,6 +70,7 @@ mod tests {
 
     use super::*;
 
+    // field history S19
     #[rstest]
     #[case::off(json!({"indexEnabled":false,"indexFs":".indexfs"}), Catalog::Present { indexing: false })]
     #[case::on(json!({"indexEnabled":true}), Catalog::Present { indexing: true })]

@@ -66,6 +66,7 @@ mod tests {
 
     use super::*;
 
+    // field history 70, S24
     #[rstest]
     #[case::set("4.4.21.2\n", Some("4.4.21.2"))]
     #[case::quoted("\"4.4.21.2\"\n", Some("4.4.21.2"))]

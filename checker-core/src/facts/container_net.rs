@@ -71,7 +71,7 @@ mod tests {
 
     use super::*;
 
-    // field history 72
+    // field history 72, S22
     #[rstest]
     #[case::a_card(json!([{"device":"MT2894 Family [ConnectX-6 Lx]","mac_address":"02:00"}]), vec![Some("MT2894 Family [ConnectX-6 Lx]".to_owned())])]
     #[case::udp(json!(null), vec![])]

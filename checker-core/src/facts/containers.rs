@@ -189,6 +189,7 @@ mod tests {
             "sw_version":"4.4.21.2","sw_release_string":"4.4.21.2-hotfix1","machine_identifier":"4c4c"})
     }
 
+    // field history S5
     #[test]
     fn of_4_4() {
         let Containers(list) = read(&json!([sample()])).expect("readable");
@@ -198,6 +199,7 @@ mod tests {
         assert!(list[0].backend);
     }
 
+    // field history S5
     #[rstest]
     #[case::plain_integer(json!(3))]
     #[case::digits(json!("3"))]
@@ -208,6 +210,7 @@ mod tests {
         assert_eq!(read(&json!([value])).expect("readable").0[0].id, 3);
     }
 
+    // field history 31
     #[test]
     fn keyed_by_id() {
         let mut value = sample();
@@ -216,6 +219,7 @@ mod tests {
         assert_eq!(list.0[0].hostname, "ip-172-31-0-1");
     }
 
+    // field history 71
     #[rstest]
     #[case::null(json!(null))]
     #[case::empty(json!(""))]
@@ -226,6 +230,20 @@ mod tests {
         assert_eq!(list.0[0].release.as_deref(), Some("4.4.21.2"));
     }
 
+    // field history 58, S5
+    /// On AWS or not, with a description of the system or without.
+    #[rstest]
+    #[case(json!({"aws":{"instance_id":"i-0","instance_type":"i3en.24xlarge"},"os_info":{"kernel_name":"Linux"}}))]
+    #[case(json!({"aws":null,"os_info":null}))]
+    #[case(json!({"aws":{},"os_info":{"drivers":{"ixgbe":""}}}))]
+    fn blocks_of_the_cloud_change_nothing(#[case] more: Value) {
+        let mut value = sample();
+        let members = value.as_object_mut().expect("an object");
+        members.extend(more.as_object().expect("an object").clone());
+        assert_eq!(read(&json!([value])), read(&json!([sample()])));
+    }
+
+    // field history S5
     #[rstest]
     #[case::numbers(json!([2,4,4294967295u64]), Some(vec![2, 4, AUTO_CORE]))]
     #[case::none(json!([]), Some(vec![]))]

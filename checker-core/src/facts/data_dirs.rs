@@ -273,6 +273,7 @@ mod tests {
         assert_eq!(of(&dirs, "drives0").size, Ok(2048 * 1024));
     }
 
+    // field history 36
     /// The script for real, with another directory in the place of `/opt/weka`.
     #[rstest]
     #[case("sh")]

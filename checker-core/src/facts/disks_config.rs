@@ -86,6 +86,7 @@ mod tests {
             "lastPhaseOutGeneration":"ConfigGeneration<1>","lastPhaseOutSizeB":0,"sizeB":15360950534144u64})
     }
 
+    // field history 59
     #[test]
     fn of_4_2_0() {
         let DisksConfig(list) = read(&json!({"DiskId<5>": sample()})).expect("readable");
@@ -96,6 +97,7 @@ mod tests {
         assert_eq!(list[0].last_phase_out_generation, Some(1));
     }
 
+    // field history S19
     #[test]
     fn never_phased_out() {
         let mut value = sample();

@@ -111,6 +111,7 @@ mod tests {
         );
     }
 
+    // field history S18
     #[rstest]
     #[case::integer_id(json!({"disk_id":5,"status":"ACTIVE"}))]
     #[case::short_id(json!({"id":"5","status":"active","hostname":null}))]
@@ -119,6 +120,7 @@ mod tests {
         assert_eq!((list[0].id, list[0].status.as_str()), (5, "ACTIVE"));
     }
 
+    // field history 60, S18
     #[rstest]
     #[case::unwritable(json!("Unwritable"), Some(false))]
     #[case::null(json!(null), None)]

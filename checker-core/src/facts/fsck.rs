@@ -161,6 +161,7 @@ mod tests {
 
     use super::*;
 
+    // field history S20
     #[rstest]
     #[case::of_4_4(json!({"issuesCount":{"__unaligned_value":0},"startTime":{"__unaligned_value":{"usecs":1772700000000000i64}}}), Some((0, 1_772_700_000_000_000)))]
     #[case::not_wrapped(json!({"issuesCount":3,"startTime":{"usecs":5}}), Some((3, 5)))]
@@ -184,6 +185,7 @@ mod tests {
         assert!(scan(&value).is_err());
     }
 
+    // field history S19
     #[rstest]
     #[case::object(json!({"usecs":5}), Some(Some(5)))]
     #[case::number(json!(5), Some(Some(5)))]
@@ -196,6 +198,7 @@ mod tests {
         assert_eq!(last_upgrade(&value).ok().map(|u| u.usecs), expected);
     }
 
+    // field history S19
     #[rstest]
     #[case::text(json!("4.4.21.2"), Some(Some("4.4.21.2")))]
     #[case::null(json!(null), Some(None))]

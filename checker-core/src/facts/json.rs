@@ -87,6 +87,7 @@ mod tests {
 
     use super::*;
 
+    // field history S2
     #[rstest]
     #[case::plain("[]", json!([]))]
     #[case::null("null\n", json!(null))]
@@ -126,6 +127,7 @@ mod tests {
         assert_eq!(error.to_string(), "no JSON in \"error: no leader\"");
     }
 
+    // field history 57
     #[test]
     fn other_bytes_than_utf8_are_no_reason_to_give_up() {
         let value = find_json(b"[{\"title\":\"disk \xff\"}]").expect("JSON");

@@ -125,6 +125,7 @@ mod tests {
             "internalStatus":{"state":"READY","display_status":"CLUSTERIZING","message":"Ready","action":"NONE"}})
     }
 
+    // field history S8
     #[test]
     fn of_4_4() {
         let LocalContainers(list) = read(&json!([sample()])).expect("readable");
@@ -135,6 +136,7 @@ mod tests {
         assert_eq!(list[0].last_failure, None);
     }
 
+    // field history S8
     #[rstest]
     #[case::no_internal_status(json!({"name":"ganesha","type":"ganesha","isRunning":true,"internalStatus":null}))]
     #[case::no_flag(json!({"name":"ganesha","type":"ganesha","runStatus":"Running"}))]

@@ -315,6 +315,7 @@ mod tests {
         assert_eq!(one(lines).expect("readable").join_secret, expected);
     }
 
+    // field history S9
     #[rstest]
     #[case::second_list("digests 0\nlist 10.0.0.9\nlist 10.0.0.1 fd00::1\ncontainer a\nkey 0\nendpoints 2\n", Some(vec!["10.0.0.1", "fd00::1"]))]
     #[case::empty("digests 0\nlist\ncontainer a\nkey 0\nendpoints 1\n", Some(vec![]))]
@@ -375,6 +376,7 @@ esac"#,
         {"name":"my \"odd\" $(reboot) 'name'","isRunning":true,"type":"weka"},
         {"name":"s3","type":"s3"}, {"name":"upgrade","type":"weka"}, {"name":"old"}]"#;
 
+    // field history R17
     #[test]
     fn the_script_in_every_shell() {
         let first = r#"{"base_port":14000,"ips":["10.9.9.9"],"backend_endpoints":[{"ip":"10.0.0.11","port":14000},{"port":14000,"ip":"0.0.0.0"},{"ips":["fd00::1","10.0.0.11"]}],"join_secret":["HUNTER2"],"nodes":{"1":{"roles":["DRIVES"],"core_id":2}},"net_devices":[{"device":"0000:41:00.0","ips":["10.8.8.8"]}],"memory":16106127360}"#;
@@ -416,7 +418,9 @@ esac"#,
         });
     }
 
+    // field history S9
     #[rstest]
+    // field history G18
     #[case::plain_text(r#"{"join_secret":"HUNTER2","backend_endpoints":[]}"#, true)]
     #[case::empty(r#"{"join_secret":[],"backend_endpoints":[]}"#, false)]
     #[case::empty_text(r#"{"join_secret":"","backend_endpoints":[]}"#, false)]

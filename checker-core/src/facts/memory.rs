@@ -69,6 +69,7 @@ mod tests {
 
     const ANSWER: &str = "MemTotal: 395266684 kB\nMemFree: 100000 kB\nMemAvailable: 123456789 kB\n";
 
+    // field history 41, R16
     #[test]
     fn of_linux() {
         let memory = parse(&format!("Welcome\n{ANSWER}")).expect("readable");

@@ -120,6 +120,7 @@ mod tests {
 
     use super::*;
 
+    // field history S14
     #[test]
     fn of_4_4() {
         let value = json!([

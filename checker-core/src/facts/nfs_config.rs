@@ -61,7 +61,7 @@ mod tests {
 
     use super::*;
 
-    // field history 61
+    // field history 61, S16
     #[rstest]
     #[case::set(json!({"config_fs":".config_fs","mountd_port":0}), Some(".config_fs"))]
     #[case::row(json!([{"config_fs":".config_fs"}]), Some(".config_fs"))]

@@ -122,6 +122,7 @@ mod tests {
 
     const LIMIT: &str = "NFS_CORE_PARAM { RPC_Max_Connections = 2048; }";
 
+    // field history S15
     #[rstest]
     #[case::of_4_4(json!({"customNfsOptions":LIMIT}), &["global"])]
     #[case::of_6_0(json!({"global_options":LIMIT,"export_options":"","client_options":"x"}), &["global", "client"])]

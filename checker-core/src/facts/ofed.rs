@@ -77,6 +77,7 @@ mod tests {
     use super::super::shells;
     use super::*;
 
+    // field history 76, G23
     #[rstest]
     #[case(
         "cards 2\nofed MLNX_OFED_LINUX-23.10-0.5.5.0:\nend\n",

@@ -183,6 +183,7 @@ fn leading_number(text: &str, parts: usize) -> Option<OsRelease> {
 mod tests {
     use rstest::rstest;
 
+    use super::super::shells;
     use super::*;
 
     fn os(os_release: &str, release_file: &str) -> Os {
@@ -197,6 +198,7 @@ mod tests {
         .expect("readable")
     }
 
+    // field history 9, S28
     #[rstest]
     #[case::rocky(
         "NAME=\"Rocky Linux\"\nID=\"rocky\"\nVERSION_ID=\"9.6\"",
@@ -247,6 +249,7 @@ mod tests {
         "ubuntu",
         "22.04.5"
     )]
+    // field history 7
     #[case::ubuntu_without(
         "VERSION_ID=\"22.04\"\nVERSION=\"22.04 LTS (Jammy Jellyfish)\"\nID=ubuntu",
         "",
@@ -291,6 +294,53 @@ mod tests {
         assert_eq!(os.kernel.as_deref(), Some("5.14.0-503.el9.x86_64"));
     }
 
+    // field history 11
+    /// The files of real servers, through the script as it is sent.
+    #[rstest]
+    #[case::centos_7(
+        "NAME=\"CentOS Linux\"\nID=\"centos\"\nVERSION_ID=\"7\"\n",
+        "CentOS Linux release 7.9.2009 (Core)\n",
+        "centos 7.9"
+    )]
+    #[case::stream_8(
+        "NAME=\"CentOS Stream\"\nID=\"centos\"\nVERSION_ID=\"8\"\n",
+        "CentOS Stream release 8\n",
+        "centos-stream 8"
+    )]
+    #[case::stream_9(
+        "NAME=\"CentOS Stream\"\nID=\"centos\"\nVERSION_ID=\"9\"\n",
+        "CentOS Stream release 9\n",
+        "centos-stream 9"
+    )]
+    #[case::no_newline_at_the_end("ID=ubuntu\nVERSION_ID=\"22.04\"", "", "ubuntu 22.04")]
+    fn the_script_reads_the_files(
+        #[case] os_release: &str,
+        #[case] file: &str,
+        #[case] expected: &str,
+    ) {
+        let dir = tempfile::tempdir().expect("a directory");
+        std::fs::write(dir.path().join("os-release"), os_release).expect("a file");
+        if !file.is_empty() {
+            std::fs::write(dir.path().join("centos-release"), file).expect("a file");
+            std::fs::write(dir.path().join("redhat-release"), file).expect("a file");
+        }
+        let script = OS
+            .script
+            .replace("/etc/", &format!("{}/", dir.path().display()));
+        for shell in ["sh", "dash", "bash", "busybox sh"] {
+            let Some(text) = shells::printed(shell, &script) else {
+                continue;
+            };
+            let text = text.replace(&format!("{}/", dir.path().display()), "/etc/");
+            let os = read(&text).expect("readable");
+            let release = os.release.expect("a release");
+            let found = format!("{} {release}", os.distribution.expect("known"));
+            assert_eq!(found, expected, "{shell}: {text}");
+            assert!(os.kernel.is_some(), "{shell}");
+        }
+    }
+
+    // field history 10
     #[rstest]
     #[case::beta("ID=rhel\nVERSION_ID=9.4-beta")]
     #[case::none("ID=debian")]

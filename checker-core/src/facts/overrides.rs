@@ -94,6 +94,7 @@ mod tests {
 
     use super::*;
 
+    // field history S27
     #[test]
     fn of_4_4() {
         let value = json!([{"override_id":"ManualOverrideId<1>","key":"heartbeat_grace_msecs","value":"10000",
@@ -111,6 +112,7 @@ mod tests {
         );
     }
 
+    // field history S27
     #[rstest]
     #[case::text(json!("1"), "1")]
     #[case::number(json!(1), "1")]
@@ -122,6 +124,7 @@ mod tests {
         assert!(list[0].enabled);
     }
 
+    // field history S27
     #[rstest]
     #[case::empty(json!([]))]
     #[case::null(json!(null))]

@@ -145,6 +145,7 @@ mod tests {
         assert!(list[0].backend && list[0].is_up());
     }
 
+    // field history S6
     #[rstest]
     #[case::integers(json!({"process_id":61,"container_id":3,"hostname":"weka-01","status":"up","mode":"Backend","roles":["drives"]}))]
     #[case::id_only_inside(json!({"id":61,"hostname":"weka-01","status":"UP","mode":"backend","nodeInfo":{"host_id":3,"roles":["DRIVES"]}}))]

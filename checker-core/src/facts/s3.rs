@@ -133,7 +133,9 @@ mod tests {
 
     use super::*;
 
+    // field history S10
     #[rstest]
+    // field history 54
     #[case::typed(json!({"active":true,"s3_hosts":["HostId<6>","HostId<9>"],"port":"9000"}), true, &[6, 9])]
     #[case::integers(json!({"active":true,"s3_hosts":[0,9],"port":9000}), true, &[0, 9])]
     #[case::of_3_12(json!({"status":true,"s3_hosts":["HostId<6>"]}), true, &[6])] // field history 47
@@ -151,6 +153,7 @@ mod tests {
         assert_eq!(s3.configured(), !containers.is_empty());
     }
 
+    // field history S10
     #[rstest]
     #[case::text(json!({"mount_options":"rw,readcache"}), Some("rw,readcache"), None)]
     #[case::words(json!({"mount_options":["rw","writecache"]}), Some("rw,writecache"), None)]

@@ -162,6 +162,7 @@ mod tests {
 
     use super::*;
 
+    // field history S12
     #[rstest]
     #[case::rows(json!([{"name":"a","used_bytes":1},{"name":"b c"}]), &["a", "b c"])]
     #[case::of_rest(json!({"buckets":[{"name":"a"}]}), &["a"])]
@@ -183,6 +184,7 @@ mod tests {
         assert!(names(&value).is_err());
     }
 
+    // field history S12
     #[rstest]
     #[case::text(json!("class=cold,team=a"), 2)]
     #[case::blanks(json!(" class=cold , team=a ,"), 2)]

@@ -213,6 +213,7 @@ mod tests {
             .collect()
     }
 
+    // field history 18
     #[test]
     fn a_server_with_several_containers_stands_once() {
         let list = vec![
@@ -223,6 +224,20 @@ mod tests {
         assert_eq!(names(list, &[]), ["weka-2", "weka-10"]);
     }
 
+    // field history 16, R3
+    #[test]
+    fn a_server_without_addresses_is_tried_by_its_name() {
+        let list = vec![
+            container(0, "weka-01", &[], true),
+            container(1, "weka-02", &[], true),
+            container(2, "weka-02", &["10.0.0.12"], true),
+        ];
+        let servers = group(&Containers(list), &[]);
+        let addresses: Vec<&str> = servers.iter().map(|s| s.address.as_str()).collect();
+        assert_eq!(addresses, ["weka-01", "10.0.0.12"]);
+    }
+
+    // field history S4
     #[test]
     fn two_servers_with_one_name_stand_twice() {
         let list = || {
@@ -265,6 +280,7 @@ mod tests {
         assert_eq!(servers[1].role, Role::Client);
     }
 
+    // field history 49, S4
     #[test]
     fn rows_of_every_release() {
         let value = json!([

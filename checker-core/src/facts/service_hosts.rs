@@ -136,6 +136,7 @@ mod tests {
             .collect()
     }
 
+    // field history S11
     // field history 48: both shapes, and what the two could be mixed to.
     #[rstest]
     #[case::by_typed_id(json!({"HostId<6>":true,"HostId<9>":false}), &[(Some(6), None, true), (Some(9), None, false)])]

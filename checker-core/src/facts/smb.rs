@@ -88,6 +88,7 @@ mod tests {
 
     use super::*;
 
+    // field history S13
     #[rstest]
     #[case::of_4_4(json!({"type":"smbw","sambaHosts":["HostId<4>","HostId<7>","HostId<10>"],"netbiosName":"LABSMB"}), Some("smbw"), &[4, 7, 10])]
     #[case::legacy(json!({"type":"samba","sambaHosts":["HostId<4>"]}), Some("samba"), &[4])]

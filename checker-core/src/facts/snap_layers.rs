@@ -53,6 +53,7 @@ mod tests {
 
     use super::*;
 
+    // field history S19
     #[rstest]
     #[case::zeros_and_duplicates(json!([150,150,0]), Some(vec![150, 150, 0]))]
     #[case::texts(json!(["150","0"]), Some(vec![150, 0]))]

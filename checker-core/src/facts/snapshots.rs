@@ -141,6 +141,7 @@ mod tests {
             .collect()
     }
 
+    // field history S17
     #[test]
     fn of_4_4() {
         let value = json!([{"snap_id":"SnapViewId<4>","filesystem":"fs01","name":"daily-1",
@@ -159,7 +160,7 @@ mod tests {
         );
     }
 
-    // field history 52, 53
+    // field history 52, 53, S17
     #[test]
     fn before_4_0_5() {
         let value = json!([{"id":"SnapViewId<4>","filesystem":"fs01","name":"daily-1","stowStatus":"UPLOADING",

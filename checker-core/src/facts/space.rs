@@ -163,6 +163,7 @@ mod tests {
         /dev/nvme0n1p3   100000000  40000000  60000000      40% /opt/weka\n\
         /dev/mapper/a b  200000000  40000000 160000000      20% /opt/weka/my data\n";
 
+    // field history 35
     #[test]
     fn each_path_has_its_own_line() {
         let space = parse(ANSWER).expect("readable");

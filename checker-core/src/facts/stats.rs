@@ -149,6 +149,7 @@ mod tests {
         assert_eq!(retention(&value).ok().map(|r| r.seconds), expected);
     }
 
+    // field history S25
     #[rstest]
     #[case::percent("37.4%\n", Ok(Some(37.4)))]
     #[case::whole("60%", Ok(Some(60.0)))]

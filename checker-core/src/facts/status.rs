@@ -206,6 +206,7 @@ mod tests {
         assert_eq!(status.capacity_bytes, Some(410_000_000_000_000));
     }
 
+    // field history S1
     #[test]
     fn of_3_11() {
         let value = json!({"name":"lab-a","guid":"0b5c","release":"3.11.1","status":"OK","io_status":"STARTED",
@@ -223,6 +224,7 @@ mod tests {
         assert_eq!(status.block_task, None);
     }
 
+    // field history S1
     #[test]
     fn a_suffix_is_kept() {
         let mut value = healthy();

@@ -208,6 +208,7 @@ mod tests {
         assert_eq!(list[0].progress.as_deref(), expected);
     }
 
+    // field history S21
     #[rstest]
     #[case::done(json!({"state":"DONE"}), true)]
     #[case::aborted(json!({"state":"Aborted"}), true)]

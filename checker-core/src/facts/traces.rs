@@ -88,6 +88,7 @@ mod tests {
 
     use super::*;
 
+    // field history S26
     #[rstest]
     #[case::of_4_4(json!({"enabled":true,"servers_ensure_free":{"value":10737418240u64}}), Some(10_737_418_240))]
     #[case::plain_number(json!({"enabled":true,"servers_ensure_free":"10737418240"}), Some(10_737_418_240))]
@@ -98,6 +99,7 @@ mod tests {
         assert_eq!(read(&value).expect("readable").ensure_free_bytes, expected);
     }
 
+    // field history S26
     #[rstest]
     #[case::absent(json!({"servers_ensure_free":{"value":1}}))]
     #[case::null(json!({"enabled":null}))]

@@ -70,6 +70,7 @@ mod tests {
 
     use super::*;
 
+    // field history S28
     #[rstest]
     #[case::plain("tsmb-server version 3024.3.22.9\n", "3024.3.22.9")]
     #[case::alone("3024.3.22.10", "3024.3.22.10")]

@@ -222,6 +222,7 @@ mod tests {
         Id=rpc-statd-notify.service\nLoadState=not-found\nActiveState=inactive\nSubState=dead\nUnitFileState=\n\n\
         Id=weka-agent.pid\nLoadState=pidfile\nActiveState=active\n";
 
+    // field history 2
     #[test]
     fn of_systemd() {
         let units = parse(SYSTEMD).expect("readable");
@@ -249,6 +250,7 @@ mod tests {
         assert_eq!(units.agent_process, None);
     }
 
+    // field history 2
     #[test]
     fn of_sysv() {
         let text = "Id=weka-agent.service\nLoadState=sysv\nActiveState=unknown\nSubState=\nUnitFileState=\n\n\

@@ -101,6 +101,7 @@ mod tests {
     #[rstest]
     #[case::none("read 31\n", &[])]
     #[case::exactly_one("wekafs weka-01/fs01 /mnt/weka\nread 31\n", &[("weka-01/fs01", "/mnt/weka")])] // field history 20
+    // field history R9
     #[case::only_ones("wekafs fs01 /weka\nread 1\n", &[("fs01", "/weka")])]
     #[case::escaped("wekafs fs01 /mnt/my\\040data\nread 31\n", &[("fs01", "/mnt/my data")])]
     #[case::backslash("wekafs fs01 /a\\134b\\9\nread 31\n", &[("fs01", "/a\\b\\9")])]

@@ -314,6 +314,7 @@ mod tests {
         command
     }
 
+    // field history S2
     #[test]
     fn both_outputs_are_kept_apart() {
         let mut kept = Capture::new(100);
@@ -380,6 +381,7 @@ mod tests {
         }
     }
 
+    // field history R16
     /// Every shell that a server may have as its `sh`.
     #[rstest]
     #[case::dash(&["dash"])]

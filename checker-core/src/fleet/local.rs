@@ -307,6 +307,7 @@ mod tests {
     }
 
     #[rstest]
+    // field history 33
     #[case::fine(
         "echo \"$1|$2|$LD_LIBRARY_PATH\"; echo note >&2",
         End::Exited(0),

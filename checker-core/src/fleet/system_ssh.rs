@@ -323,6 +323,7 @@ mod tests {
 
     use super::*;
 
+    // field history S29
     #[rstest]
     #[case(
         "ssh: Could not resolve hostname x: Name or service not known",

@@ -22,7 +22,7 @@ pub enum Problem {
     Io(String),
     /// The directory has nothing that is release data.
     #[error(
-        "it holds no release data; put any of releases.toml, os.toml, known-issues.toml, rules.toml, upgrade_path.json, supported_os.json, known_issues.json there"
+        "it holds no release data; put any of releases.toml, os.toml, known-issues.toml, rules.toml, alerts.toml, upgrade_path.json, supported_os.json, known_issues.json there"
     )]
     NothingThere,
     /// Two files bring the same part.
@@ -32,7 +32,9 @@ pub enum Problem {
         other: &'static str,
     },
     /// It is not TOML or JSON, or not of the expected form.
-    #[error("{0}; `checker data` shows the form, and without the file the built-in data is used")]
+    #[error(
+        "{0}; `checker data --export DIR` writes files of the right form, and without this one the built-in data is used"
+    )]
     Form(String),
     /// A value is wrong.
     #[error("{at}: {what}; mend the entry or take it out")]

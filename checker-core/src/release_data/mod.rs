@@ -21,8 +21,8 @@ use serde::Serialize;
 
 pub use error::{Problem, ReleaseDataError};
 pub use model::{
-    CapacityOverride, Conditions, Issue, LineInfo, Met, ObsoleteOverrides, OfedRule, OsMatrix,
-    OsRelease, OsRow, Protocol, Release, Rules, Track, TsmbRule,
+    AlertClass, AlertType, CapacityOverride, Conditions, Issue, LineInfo, Met, ObsoleteOverrides,
+    OfedRule, OsMatrix, OsRelease, OsRow, Protocol, Release, Rules, Track, TsmbRule,
 };
 pub use window::{Line, Window};
 
@@ -51,8 +51,13 @@ pub struct ReleaseData {
     pub source_issues: Vec<Issue>,
     /// Lists and limits of single checks.
     pub rules: Rules,
+    /// What each type of alert means for an upgrade, by its name.
+    pub alerts: BTreeMap<String, AlertType>,
     /// Where each part comes from.
     pub parts: Vec<Part>,
+    /// Files of the directory that look like data and were not read: most
+    /// likely a slip of the pen in the name.
+    pub not_read: Vec<String>,
 }
 
 /// One of the parts that are replaced as a whole.
@@ -67,6 +72,32 @@ pub enum PartKind {
     KnownIssues,
     /// Lists and limits of single checks.
     Rules,
+    /// Types of alerts.
+    Alerts,
+}
+
+impl PartKind {
+    /// Whether it has to follow WEKA's releases: its age is the data's age.
+    /// Rules and types of alerts change rarely.
+    #[must_use]
+    pub fn ages(self) -> bool {
+        match self {
+            Self::Releases | Self::OperatingSystems | Self::KnownIssues => true,
+            Self::Rules | Self::Alerts => false,
+        }
+    }
+}
+
+/// The form that a part was read in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Form {
+    /// Compiled in.
+    BuiltIn,
+    /// A file in our own form (TOML).
+    Own,
+    /// A file of the public upgrade checker (JSON).
+    Public,
 }
 
 /// Where a part comes from, and how old it is.
@@ -77,11 +108,13 @@ pub struct Part {
     /// The day up to which it is complete. For a public JSON file, which
     /// holds no date, the day on which the file was last changed.
     pub date: Date,
+    /// The form that it was read in.
+    pub form: Form,
     /// The file; `None` when built in.
     pub file: Option<String>,
 }
 
-/// The texts of the four files of our own form.
+/// The texts of the files of our own form.
 #[derive(Debug, Clone, Copy)]
 pub struct OwnFiles<'a> {
     /// `releases.toml`.
@@ -92,10 +125,12 @@ pub struct OwnFiles<'a> {
     pub issues: &'a str,
     /// `rules.toml`.
     pub rules: &'a str,
+    /// `alerts.toml`.
+    pub alerts: &'a str,
 }
 
 /// Part, own file, public file.
-const FILES: [(PartKind, &str, Option<&str>); 4] = [
+const FILES: [(PartKind, &str, Option<&str>); 5] = [
     (
         PartKind::Releases,
         "releases.toml",
@@ -112,6 +147,7 @@ const FILES: [(PartKind, &str, Option<&str>); 4] = [
         Some("known_issues.json"),
     ),
     (PartKind::Rules, "rules.toml", None),
+    (PartKind::Alerts, "alerts.toml", None),
 ];
 
 /// No file of ours comes near this; more is a mistake.
@@ -149,11 +185,13 @@ impl ReleaseData {
                 },
                 tsmb: Vec::new(),
             },
+            alerts: BTreeMap::new(),
             parts: Vec::new(),
+            not_read: Vec::new(),
         }
     }
 
-    /// Reads the four files of our own form.
+    /// Reads the files of our own form.
     ///
     /// # Errors
     /// The first mistake, with its file and line.
@@ -163,9 +201,11 @@ impl ReleaseData {
         let (os_date, os) = own::os(text("os.toml", files.os))?;
         let issues = own::issues(text("known-issues.toml", files.issues))?;
         let (rules_date, rules) = own::rules(text("rules.toml", files.rules))?;
+        let (alerts_date, alerts) = own::alerts(text("alerts.toml", files.alerts))?;
         let part = |kind, date| Part {
             kind,
             date,
+            form: Form::BuiltIn,
             file: None,
         };
         let parts = vec![
@@ -173,6 +213,7 @@ impl ReleaseData {
             part(PartKind::OperatingSystems, os_date),
             part(PartKind::KnownIssues, issues.date),
             part(PartKind::Rules, rules_date),
+            part(PartKind::Alerts, alerts_date),
         ];
         Ok(Self {
             version: releases.version,
@@ -184,13 +225,15 @@ impl ReleaseData {
             known_issues: issues.issues,
             source_issues: issues.source_issues,
             rules,
+            alerts,
             parts,
+            not_read: Vec::new(),
         })
     }
 
     /// This data with the parts replaced that a directory holds: `releases.toml`
     /// or `upgrade_path.json`, `os.toml` or `supported_os.json`,
-    /// `known-issues.toml` or `known_issues.json`, `rules.toml`.
+    /// `known-issues.toml` or `known_issues.json`, `rules.toml`, `alerts.toml`.
     ///
     /// # Errors
     /// When the directory can't be read, holds none of these files, holds two
@@ -201,9 +244,18 @@ impl ReleaseData {
             line: None,
             problem,
         };
-        if let Err(error) = std::fs::read_dir(dir) {
-            return Err(fault(dir, Problem::Io(error.to_string())));
+        let io = |error: std::io::Error| fault(dir, Problem::Io(error.to_string()));
+        for entry in std::fs::read_dir(dir).map_err(io)? {
+            let name = entry.map_err(io)?.file_name();
+            let name = name.to_string_lossy();
+            let ours = FILES
+                .iter()
+                .any(|(_, own, public)| name == *own || Some(name.as_ref()) == *public);
+            if !ours && (name.ends_with(".toml") || name.ends_with(".json")) {
+                self.not_read.push(name.into_owned());
+            }
         }
+        self.not_read.sort();
         let mut found = false;
         for (kind, own, public) in FILES {
             let own_path = dir.join(own);
@@ -229,6 +281,7 @@ impl ReleaseData {
             self.parts.push(Part {
                 kind,
                 date,
+                form: if is_own { Form::Own } else { Form::Public },
                 file: Some(name.clone()),
             });
         }
@@ -285,6 +338,11 @@ impl ReleaseData {
                 self.rules = rules;
                 Ok(date)
             }
+            (PartKind::Alerts, _) => {
+                let (date, alerts) = own::alerts(text)?;
+                self.alerts = alerts;
+                Ok(date)
+            }
         }
     }
 
@@ -334,11 +392,16 @@ impl ReleaseData {
     }
 
     /// What does not fit together between the parts: a target without
-    /// operating systems, an issue whose windows hold no known release. The
-    /// data can be used all the same; the checks concerned say what they lack.
+    /// operating systems, an issue whose windows hold no known release, a file
+    /// that nothing reads. The data can be used all the same; the checks
+    /// concerned say what they lack.
     #[must_use]
     pub fn gaps(&self) -> Vec<String> {
-        let mut gaps = Vec::new();
+        let mut gaps: Vec<String> = self
+            .not_read
+            .iter()
+            .map(|file| format!("{file} is no name of release data and was not read"))
+            .collect();
         for release in &self.releases {
             let version = &release.version;
             let listed = self.os.releases.contains(version);
@@ -402,28 +465,36 @@ impl ReleaseData {
     #[must_use]
     pub fn describe(&self, today: Date) -> Description {
         let entries = |kind: PartKind| match kind {
-            PartKind::Releases => format!(
-                "{} targets, {} dropped ones, {} lines",
-                self.releases.len(),
-                self.dropped.len(),
-                self.lines.len()
-            ),
-            PartKind::OperatingSystems => format!(
-                "{} releases of distributions for {} targets",
-                self.os.rows.len(),
-                self.os.releases.len()
-            ),
-            PartKind::KnownIssues => format!(
-                "{} known issues, {} of running releases",
-                self.known_issues.len(),
-                self.source_issues.len()
-            ),
-            PartKind::Rules => format!(
-                "{} OFED releases, {} obsolete overrides, {} SMB-W builds",
-                self.rules.ofed.supported.len(),
-                self.rules.obsolete_overrides.keys.len(),
-                self.rules.tsmb.len()
-            ),
+            PartKind::Releases => vec![
+                ("targets", self.releases.len()),
+                ("dropped_targets", self.dropped.len()),
+                ("lines", self.lines.len()),
+            ],
+            PartKind::OperatingSystems => vec![
+                ("operating_systems", self.os.rows.len()),
+                ("targets_with_them", self.os.releases.len()),
+            ],
+            PartKind::KnownIssues => vec![
+                ("known_issues", self.known_issues.len()),
+                ("issues_of_running_releases", self.source_issues.len()),
+            ],
+            PartKind::Rules => vec![
+                ("ofed_releases", self.rules.ofed.supported.len()),
+                (
+                    "obsolete_overrides",
+                    self.rules.obsolete_overrides.keys.len(),
+                ),
+                ("smbw_builds", self.rules.tsmb.len()),
+            ],
+            PartKind::Alerts => {
+                let stop = |alert: &&AlertType| {
+                    matches!(alert.class, AlertClass::Stop | AlertClass::Clients)
+                };
+                vec![
+                    ("alert_types", self.alerts.len()),
+                    ("that_stop", self.alerts.values().filter(stop).count()),
+                ]
+            }
         };
         Description {
             version: self.version.clone(),
@@ -435,6 +506,7 @@ impl ReleaseData {
                 .iter()
                 .map(|part| PartDescription {
                     kind: part.kind,
+                    form: part.form,
                     file: part.file.clone(),
                     date: part.date,
                     age_days: age(part.date, today),
@@ -468,14 +540,24 @@ pub struct Description {
 pub struct PartDescription {
     /// Which.
     pub kind: PartKind,
+    /// The form that it was read in.
+    pub form: Form,
     /// Its file; null when built in.
     pub file: Option<String>,
     /// The day up to which it is complete.
     pub date: Date,
     /// How many days ago that was.
     pub age_days: i32,
-    /// How much it holds, in words.
-    pub entries: String,
+    /// How much it holds: what, and how many.
+    #[serde(serialize_with = "as_object")]
+    pub entries: Vec<(&'static str, usize)>,
+}
+
+fn as_object<S: serde::Serializer>(
+    entries: &[(&'static str, usize)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(entries.iter().copied())
 }
 
 impl fmt::Display for Description {
@@ -502,14 +584,24 @@ impl fmt::Display for Description {
                 PartKind::OperatingSystems => "operating systems",
                 PartKind::KnownIssues => "known issues",
                 PartKind::Rules => "rules",
+                PartKind::Alerts => "alerts",
             };
-            let origin = part.file.as_deref().unwrap_or("built in");
+            let origin = match (part.form, &part.file) {
+                (Form::Public, Some(file)) => format!("{file} (of the public checker)"),
+                (_, Some(file)) => file.clone(),
+                (_, None) => "built in".to_owned(),
+            };
+            let entries: Vec<String> = part
+                .entries
+                .iter()
+                .map(|(what, number)| format!("{number} {}", what.replace('_', " ")))
+                .collect();
             writeln!(
                 f,
                 "  {name:<17}  {}  {:<12}  {origin}: {}",
                 part.date,
                 age(part.age_days),
-                part.entries
+                entries.join(", ")
             )?;
         }
         for gap in &self.gaps {
@@ -526,7 +618,7 @@ fn age(date: Date, today: Date) -> i32 {
 fn oldest(parts: &[Part]) -> Date {
     parts
         .iter()
-        .filter(|part| part.kind != PartKind::Rules)
+        .filter(|part| part.kind.ages())
         .map(|part| part.date)
         .min()
         .unwrap_or_default()

@@ -312,3 +312,28 @@ pub struct TsmbRule {
     /// The targets.
     pub targets: Window,
 }
+
+/// What an alert means for an upgrade.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AlertClass {
+    /// The upgrade must not start.
+    Stop,
+    /// The same, but only to be looked at when it is about clients alone.
+    Clients,
+    /// To be solved first.
+    Fix,
+    /// To be judged by a human.
+    Look,
+    /// A sign of an upgrade, judged elsewhere.
+    Upgrade,
+}
+
+/// A type of alert.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AlertType {
+    /// What it means for an upgrade.
+    pub class: AlertClass,
+    /// What it means, where that says more than its title; may be empty.
+    pub means: String,
+}

@@ -1,4 +1,5 @@
-//! The reader of our own form: `releases.toml`, `os.toml`, `known-issues.toml`, `rules.toml`.
+//! The reader of our own form: `releases.toml`, `os.toml`, `known-issues.toml`, `rules.toml`,
+//! `alerts.toml`.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +9,8 @@ use serde::de::DeserializeOwned;
 
 use super::error::{Problem, ReleaseDataError, Text};
 use super::model::{
-    CapacityOverride, Conditions, Issue, LineInfo, Met, ObsoleteOverrides, OfedRule, OsMatrix,
-    OsRow, Protocol, Release, Rules, Track, TsmbRule,
+    AlertClass, AlertType, CapacityOverride, Conditions, Issue, LineInfo, Met, ObsoleteOverrides,
+    OfedRule, OsMatrix, OsRow, Protocol, Release, Rules, Track, TsmbRule,
 };
 use super::window::{Line, Window};
 use crate::version::Version;
@@ -483,4 +484,59 @@ pub(super) fn rules(text: Text<'_>) -> Result<(Date, Rules), ReleaseDataError> {
         tsmb,
     };
     Ok((raw.date, rules))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawAlerts {
+    date: Date,
+    #[serde(default)]
+    alert: Vec<RawAlert>,
+    other: Option<RawOther>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawAlert {
+    #[serde(rename = "type")]
+    kind: String,
+    class: AlertClass,
+    means: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawOther {
+    class: AlertClass,
+    types: Vec<String>,
+}
+
+pub(super) fn alerts(
+    text: Text<'_>,
+) -> Result<(Date, BTreeMap<String, AlertType>), ReleaseDataError> {
+    let raw: RawAlerts = form(text)?;
+    let mut alerts = BTreeMap::new();
+    let listed = raw
+        .alert
+        .into_iter()
+        .map(|alert| (alert.kind, alert.class, alert.means));
+    let other = raw.other.into_iter().flat_map(|other| {
+        let class = other.class;
+        let types = other.types.into_iter();
+        types.map(move |kind| (kind, class, String::new()))
+    });
+    for (kind, class, means) in listed.chain(other) {
+        if kind.is_empty() || !kind.chars().all(|c| c.is_ascii_alphanumeric()) {
+            let what = "no type of alert is called so (expected DriveDown)";
+            return Err(text.value(&format!("alert {kind:?}"), &kind, what));
+        }
+        if alerts.contains_key(&kind) {
+            return Err(text.about(&kind, Problem::Twice(kind.clone())));
+        }
+        alerts.insert(kind, AlertType { class, means });
+    }
+    if alerts.is_empty() {
+        return Err(text.whole(Problem::Empty));
+    }
+    Ok((raw.date, alerts))
 }

@@ -51,6 +51,18 @@ supported_in = ["4.4.."]
 refused_from = "6.0"
 keys = { old = "4.2.7" }
 "#;
+const ALERTS: &str = r#"
+date = "2020-01-02"
+[[alert]]
+type = "DriveDown"
+class = "stop"
+means = "a drive failed"
+[other]
+class = "look"
+types = [
+    "CloudHealth",
+]
+"#;
 
 fn own(
     releases: &str,
@@ -63,6 +75,7 @@ fn own(
         os,
         issues,
         rules,
+        alerts: ALERTS,
     })
 }
 
@@ -307,7 +320,9 @@ fn shapes_of_the_upgrade_path(#[case] json: &str, #[case] min: &str, #[case] max
 }
 
 #[rstest]
+// field history 91
 #[case::missing_comma("{\"4.4.6\": [\"4.2.1\"]\n\"4.4.7\": [\"4.2.1\"]}", ":2:")]
+// field history 79
 #[case::empty_text(r#"{"4.4.6": [""]}"#, "no smallest source")]
 #[case::a_number(r#"{"4.4.6": [4.2]}"#, "in the place of a text")]
 #[case::two_limits(
@@ -327,6 +342,7 @@ fn mistakes_in_the_upgrade_path(#[case] json: &str, #[case] what: &str) {
     assert!(error.contains(what), "{error}");
 }
 
+// field history S28
 #[test]
 fn public_operating_systems_are_put_where_a_host_meets_them() {
     let json = r#"{
@@ -356,6 +372,7 @@ fn public_operating_systems_are_put_where_a_host_meets_them() {
     assert_eq!(data.os.releases, [v("4.2.5"), v("4.4.10")]);
 }
 
+// field history G6
 #[test]
 fn public_issues_keep_what_our_data_knows_beyond_them() {
     let json = r#"{"A-1": {"description": "it broke", "related_protocols": [""], "link_types": [""],
@@ -385,6 +402,94 @@ fn two_files_of_one_part_are_refused() {
     let dir = dir(&[("os.toml", OS), ("supported_os.json", "{}")]);
     let error = good().with_dir(dir.path()).expect_err("both").to_string();
     assert!(error.contains("os.toml brings the same data"), "{error}");
+}
+
+#[test]
+fn alerts_can_be_replaced_too() {
+    let newer = ALERTS
+        .replace("2020-01-02", "2026-08-02")
+        .replace("CloudHealth", "FrobnicationImminent");
+    let dir = dir(&[("alerts.toml", &newer)]);
+    let data = good().with_dir(dir.path()).expect("good data");
+    let names: Vec<&String> = data.alerts.keys().collect();
+    assert_eq!(names, ["DriveDown", "FrobnicationImminent"]);
+    assert_eq!(data.alerts["DriveDown"].class, AlertClass::Stop);
+    assert_eq!(data.alerts["FrobnicationImminent"].class, AlertClass::Look);
+    // Alerts do not age, so neither does the data.
+    assert_eq!(data.date, good().date);
+    let part = data.parts.last().expect("parts");
+    assert_eq!((part.kind, part.form), (PartKind::Alerts, Form::Own));
+    assert_eq!(part.date, date(2026, 8, 2));
+}
+
+#[rstest]
+#[case::class("\"stop\"", "\"halt\"", "alerts.toml:5", "unknown variant")]
+#[case::no_date("date = \"2020-01-02\"", "", "alerts.toml", "missing field `date`")]
+#[case::no_type_of_alert(
+    "CloudHealth",
+    "Cloud Health",
+    "alerts.toml:10",
+    "no type of alert is called so"
+)]
+#[case::twice(
+    "CloudHealth",
+    "DriveDown",
+    "alerts.toml:10",
+    "DriveDown is listed twice"
+)]
+#[case::unknown_key("means", "meaning", "alerts.toml:6", "unknown field")]
+fn mistakes_in_alerts(
+    #[case] good: &str,
+    #[case] bad: &str,
+    #[case] place: &str,
+    #[case] what: &str,
+) {
+    assert!(ALERTS.contains(good), "{good}");
+    let alerts = ALERTS.replace(good, bad);
+    let error = ReleaseData::from_own(OwnFiles {
+        releases: RELEASES,
+        os: OS,
+        issues: ISSUES,
+        rules: RULES,
+        alerts: &alerts,
+    })
+    .expect_err(bad);
+    let text = error.to_string();
+    assert!(text.starts_with(place), "{text}");
+    assert!(text.contains(what), "{text}");
+}
+
+/// A file of a public checker, one of ours, and what is built in: told apart.
+#[test]
+fn the_form_of_each_part_is_told() {
+    let json = r#"{"4.4.10": ["4.2.1"]}"#;
+    let dir = dir(&[("upgrade_path.json", json), ("os.toml", OS)]);
+    set_day(dir.path().join("upgrade_path.json"), "2026-08-01");
+    let data = good().with_dir(dir.path()).expect("good data");
+    let forms: Vec<Form> = data.parts.iter().map(|part| part.form).collect();
+    let built_in = Form::BuiltIn;
+    assert_eq!(
+        forms,
+        [Form::Public, Form::Own, built_in, built_in, built_in]
+    );
+}
+
+#[test]
+fn a_slip_in_a_files_name_is_told() {
+    let dir = dir(&[
+        ("os.toml", OS),
+        ("release.toml", RELEASES),
+        ("supported-os.json", "{}"),
+        ("notes.txt", ""),
+    ]);
+    let data = good().with_dir(dir.path()).expect("good data");
+    assert_eq!(
+        data.gaps(),
+        [
+            "release.toml is no name of release data and was not read",
+            "supported-os.json is no name of release data and was not read",
+        ]
+    );
 }
 
 #[rstest]

@@ -116,10 +116,13 @@ mod tests {
         )
     }
 
+    // field history R12
     #[rstest]
     #[case::running("loaded", "active", "running", "active", Outcome::Pass)]
     // field history 15: a unit of its own on RHEL 9 has no pid file and is fine
+    // field history R3
     #[case::native_unit("loaded", "active", "running", "unknown", Outcome::Pass)]
+    // field history 2
     #[case::sysv_running("sysv", "active", "", "active", Outcome::Pass)]
     #[case::reloading("loaded", "reloading", "reload", "active", Outcome::Pass)]
     #[case::generated_unit("loaded", "active", "exited", "active", Outcome::Pass)]

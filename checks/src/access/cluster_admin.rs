@@ -63,6 +63,7 @@ mod tests {
         r#"{"org_id":0,"org_name":"Root","username":"jo","source":"LDAP","role":"ClusterAdmin"}"#,
         Outcome::Pass
     )]
+    // field history G24
     #[case::organization_admin(
         r#"{"org_id":1,"org_name":"team-a","username":"ann","role":"OrgAdmin"}"#,
         Outcome::Fail

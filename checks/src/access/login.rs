@@ -189,6 +189,7 @@ mod tests {
         assert_eq!(result.summary, "logged in as admin");
     }
 
+    // field history S1
     #[rstest]
     #[case::not_logged_in(41, "error: please log in", Outcome::Fail, "weka user login")]
     #[case::locked_out(41, "error: user is Locked Out", Outcome::Fail, "two minutes")]
@@ -226,7 +227,18 @@ mod tests {
     )]
     #[case::runs(UP, Outcome::Unknown)]
     #[case::has_lost_the_cluster(LOST, Outcome::Unknown)]
+    // field history 1
+    #[case::called_anything(
+        r#"[{"name":"frob","type":"weka","isRunning":true}]"#,
+        Outcome::Unknown
+    )]
+    #[case::called_anything_and_stopped(
+        r#"[{"name":"default","type":"weka","isRunning":false}]"#,
+        Outcome::Fail
+    )]
     #[case::agent_unreadable("[{", Outcome::Unknown)]
+    // field history 17
+    #[case::agent_mute("", Outcome::Unknown)]
     fn by_the_containers_of_this_machine(#[case] ps: &str, #[case] outcome: Outcome) {
         let evidence = on_this_machine(status(End::Exited(1), "error: timed out"), ps);
         let result = evidence.judge_one(&LOGIN, "4.4.33");

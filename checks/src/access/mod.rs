@@ -8,6 +8,8 @@ mod tool_data;
 
 use checker_core::macro_support::BuiltIn;
 
+pub(crate) use tool_data::RECENT_DAYS;
+
 pub(crate) static CHECKS: &[&BuiltIn] = &[
     &agent::AGENT,
     &cluster_admin::CLUSTER_ADMIN,

@@ -143,6 +143,7 @@ mod tests {
         );
     }
 
+    // field history G26
     /// Every step has a remedy of its own.
     #[rstest]
     #[case(Step::Dns, "`getent hosts weka-02`")]
@@ -171,6 +172,7 @@ mod tests {
         );
     }
 
+    // field history G9
     #[test]
     fn lost_in_the_middle_is_not_reached() {
         let reach = reach(Some(Transport::Ssh), Some(Step::Protocol));

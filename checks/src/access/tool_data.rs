@@ -33,7 +33,7 @@ check! {
 }
 
 /// Data of this age in days is still recent.
-const RECENT_DAYS: i32 = 60;
+pub(crate) const RECENT_DAYS: i32 = 60;
 
 fn judge(context: &Context<'_>) -> Judgement {
     let data = context.data;
@@ -107,6 +107,7 @@ mod tests {
         assert_eq!(result.remedy.is_some(), outcome == Outcome::Warn);
     }
 
+    // field history 93
     #[test]
     fn shows_age_and_what_is_known() {
         let result = Evidence::new().judge_one(&TOOL_DATA, "4.4.33");

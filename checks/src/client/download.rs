@@ -98,6 +98,7 @@ mod tests {
     }
 
     #[rstest]
+    // field history 95, R13
     #[case::first_backend("backend 10.0.0.11 14000 ok\nend\n", Outcome::Pass)]
     #[case::second_backend(
         "backend 10.0.0.11 14000 timeout\nbackend 10.0.0.12 14000 ok\nend\n",

@@ -99,7 +99,7 @@ mod tests {
         }
     }
 
-    // field history 5.1 and 5.6 item 11: a client that does not answer has no IOMMU that is "on".
+    // field history R11: a client that does not answer has no IOMMU that is "on".
     #[test]
     fn no_answer_is_unknown() {
         let cluster = Evidence::running("4.4.21.2");

@@ -68,7 +68,9 @@ mod tests {
     use super::*;
 
     #[rstest]
+    // field history R9
     #[case::none("read 31\n", Outcome::Pass)]
+    // field history G22
     #[case::elsewhere("wekafs weka-01/fs01 /mnt/weka\nread 31\n", Outcome::Pass)]
     #[case::below("wekafs fs01 /weka/fs01\nread 31\n", Outcome::Pass)]
     #[case::like_it("wekafs fs01 /weka2\nread 31\n", Outcome::Pass)]
@@ -87,7 +89,7 @@ mod tests {
         assert_eq!(result.outcome, outcome, "{result:?}");
     }
 
-    // field history 5.6 items 9 and 11: no answer is not a finding.
+    // field history R9, R11: no answer is not a finding.
     #[test]
     fn no_answer_is_unknown() {
         let cluster = Evidence::running("4.4.21.2");
@@ -113,6 +115,7 @@ mod tests {
         assert!(results.is_empty(), "{results:?}");
     }
 
+    // field history G22
     #[test]
     fn names_what_is_mounted_where() {
         let result = Evidence::running("4.4.21.2")

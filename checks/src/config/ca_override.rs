@@ -81,12 +81,14 @@ mod tests {
         "spec 4.4.10.spec\nspec 4.4.21.2.spec\nca 4.4.10.spec\n",
         Outcome::Pass
     )]
+    // field history 46
     #[case::hotfix(
         "4.4.21.2-hotfix1",
         "spec 4.4.21.2-hotfix1.spec\nca 4.4.21.2-hotfix1.spec\n",
         Outcome::Fail
     )]
     #[case::only_without_the_suffix("4.4.21.2-hotfix1", "spec 4.4.21.2.spec\n", Outcome::Unknown)]
+    // field history R1
     #[case::none_there("4.4.21.2", "", Outcome::Unknown)]
     #[case::noise("4.4.21.2", "Welcome\n", Outcome::Unknown)]
     fn judges(#[case] release: &str, #[case] answer: &str, #[case] outcome: Outcome) {

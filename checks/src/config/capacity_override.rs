@@ -100,6 +100,7 @@ mod tests {
         Evidence::running(from).by(crate::release_data().expect("good data"))
     }
 
+    // field history R6
     /// Both windows, on both sides of each bound.
     #[rstest]
     #[case("4.2.15", "4.2.18.34", Outcome::Warn)]

@@ -134,7 +134,9 @@ mod tests {
     #[rstest]
     #[case::apart(json!([1, 2]), json!([3, 4]), Outcome::Pass)]
     #[case::shared(json!([1, 2]), json!([2, 3]), Outcome::Warn)]
+    // field history R7
     #[case::all_automatic(json!([AUTO]), json!([AUTO, AUTO]), Outcome::Pass)]
+    // field history G11
     #[case::automatic_beside_bound(json!([AUTO]), json!([3]), Outcome::Warn)]
     #[case::mixed_inside_one(json!([AUTO, 1]), json!([AUTO]), Outcome::Warn)]
     #[case::one_without_cores(json!([1]), json!([]), Outcome::Pass)]
@@ -165,6 +167,7 @@ mod tests {
         assert_eq!(result.outcome, Outcome::Pass, "{result:?}");
     }
 
+    // field history R7
     #[test]
     fn the_cores_are_named() {
         let result = judged(&json!([

@@ -134,6 +134,7 @@ mod tests {
 
     #[rstest]
     #[case::first_address("endpoints 10.0.0.1", Outcome::Pass)]
+    // field history 32
     #[case::second_address("endpoints 10.0.1.1", Outcome::Pass)]
     #[case::ipv6_in_another_spelling("endpoints FD00:0::1", Outcome::Pass)]
     #[case::with_a_port("endpoints 10.0.0.1:14000 [fd00::1]:14000", Outcome::Pass)]
@@ -154,6 +155,7 @@ mod tests {
         assert_eq!(result.outcome, outcome, "{result:?}");
     }
 
+    // field history G19
     #[test]
     fn every_container_is_looked_at() {
         let lists =

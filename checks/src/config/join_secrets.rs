@@ -203,10 +203,13 @@ mod tests {
     #[case::all_the_same("aa|a|a", &[Outcome::Pass, Outcome::Pass, Outcome::Pass])]
     #[case::one_server("aa", &[Outcome::Pass])]
     #[case::one_other("a|b|a", &[Outcome::Pass, Outcome::Warn, Outcome::Pass])]
+    // field history G19
     #[case::one_container("ab|a|a", &[Outcome::Warn, Outcome::Pass, Outcome::Pass])]
     #[case::one_without("a|-|a", &[Outcome::Pass, Outcome::Warn, Outcome::Pass])]
+    // field history G18
     #[case::none_at_all("-|-", &[Outcome::Warn, Outcome::Warn])]
     #[case::two_halves("a|b", &[Outcome::Warn, Outcome::Warn])]
+    // field history R17
     #[case::no_tool_on_one("a|?|a", &[Outcome::Pass, Outcome::Unknown, Outcome::Pass])]
     fn judges(#[case] servers: &str, #[case] expected: &[Outcome]) {
         assert_eq!(outcomes(servers), expected);

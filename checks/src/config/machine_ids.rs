@@ -124,6 +124,7 @@ mod tests {
     #[rstest]
     #[case::different("weka-02", "backend", json!("b"), Outcome::Pass)]
     #[case::same("weka-02", "backend", json!("a"), Outcome::Fail)]
+    // field history G4
     #[case::a_clone_with_its_name("weka-01", "backend", json!("a"), Outcome::Fail)]
     #[case::a_client_with_it("client-1", "client", json!("a"), Outcome::Fail)]
     #[case::not_told("weka-02", "backend", json!(null), Outcome::Unknown)]

@@ -128,8 +128,10 @@ mod tests {
             .weka("weka:processes", &processes.to_string())
     }
 
+    // field history 43
     #[rstest]
     #[case::far_below(1000, Outcome::Pass)]
+    // field history 44
     #[case::at_the_limit(2_000_000, Outcome::Pass)]
     #[case::a_byte_above(2_000_001, Outcome::Warn)]
     #[case::the_largest_number(u64::MAX, Outcome::Warn)]
@@ -146,6 +148,7 @@ mod tests {
         assert_eq!(result.outcome, Outcome::Unknown, "{result:?}");
     }
 
+    // field history 43, 66
     #[test]
     fn without_compute_processes_it_is_unknown() {
         let base = Evidence::new()

@@ -113,6 +113,7 @@ mod tests {
         Evidence::running(release).weka("weka:processes", &list.to_string())
     }
 
+    // field history S6
     #[rstest]
     #[case::same(json!("DPDK"), Outcome::Pass)]
     #[case::same_in_small_letters(json!("dpdk"), Outcome::Pass)]

@@ -73,6 +73,7 @@ mod tests {
         assert_eq!(result.outcome, outcome, "{result:?}");
     }
 
+    // field history 84
     #[rstest]
     #[case("5.0.0.9", Outcome::Skipped)]
     #[case("5.0.1", Outcome::Fail)]

@@ -92,6 +92,7 @@ mod tests {
         );
     }
 
+    // field history 104
     #[rstest]
     #[case("4.2.6.999", Outcome::Warn)]
     #[case("4.2.7", Outcome::Skipped)]

@@ -136,6 +136,7 @@ mod tests {
             .judge_one(&TLS_KEY, "4.4.33")
     }
 
+    // field history 45
     #[rstest]
     #[case::rsa_2048("rsaEncryption", "Public-Key: (2048 bit)", Outcome::Pass)]
     #[case::rsa_2047("rsaEncryption", "Public-Key: (2047 bit)", Outcome::Fail)]
@@ -191,6 +192,7 @@ mod tests {
         assert_eq!(outcome(&[&good, broken, &late, &bad]), Outcome::Fail);
     }
 
+    // field history 104
     #[rstest]
     #[case("4.2.6.90", Outcome::Skipped)]
     #[case("4.2.7", Outcome::Warn)]

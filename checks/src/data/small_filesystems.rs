@@ -55,6 +55,7 @@ mod tests {
     use super::*;
     use crate::damaged;
 
+    // field history R15
     #[rstest]
     #[case::at_the_limit(1_073_741_824, Outcome::Pass)]
     #[case::one_byte_less(1_073_741_823, Outcome::Warn)]
@@ -66,6 +67,7 @@ mod tests {
             .weka("weka:filesystems", &list.to_string())
             .judge_one(&SMALL_FILESYSTEMS, "4.4.33");
         assert_eq!(result.outcome, outcome, "{result:?}");
+        assert_eq!(result.remedy.is_some(), outcome == Outcome::Warn);
         if outcome == Outcome::Warn {
             assert_eq!(result.details, [format!("small: {bytes} bytes")]);
         }

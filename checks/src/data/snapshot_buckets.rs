@@ -88,6 +88,7 @@ mod tests {
     #[case::same_and_zero("[150,150,0]", Outcome::Pass)]
     #[case::no_snapshots("[]", Outcome::Pass)]
     #[case::one_fewer("[150,149,0]", Outcome::Fail)]
+    // field history 86
     #[case::one_more("[151]", Outcome::Fail)]
     #[case::not_a_list("150", Outcome::Unknown)]
     #[case::null_inside("[150,null]", Outcome::Unknown)]
@@ -112,6 +113,7 @@ mod tests {
         );
     }
 
+    // field history 86
     #[rstest]
     #[case("4.2.11", Outcome::Skipped)]
     #[case("4.2.12", Outcome::Fail)]

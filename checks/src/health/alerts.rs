@@ -1,11 +1,8 @@
-use std::collections::HashMap;
-use std::sync::LazyLock;
-
 use checker_core::facts::Missing;
 use checker_core::facts::alerts::{Alert, Alerts};
 use checker_core::facts::processes::Processes;
+use checker_core::release_data::AlertClass as Class;
 use checker_core::{Context, Judgement, check};
-use serde::Deserialize;
 
 check! {
     /// No alert is active.
@@ -14,7 +11,7 @@ check! {
     /// `weka alerts --severity debug --muted -J`, or without the options where
     /// the release does not know them. Alerts that have ended do not count.
     /// What an alert means for an upgrade is decided by its type; the types are
-    /// listed in the tool's own data, and one that is not listed is yellow.
+    /// listed in the release data, and one that is not listed is yellow.
     /// Muted alerts are listed, and colour only when their type stops an
     /// upgrade: muting silences an alert and solves nothing. Alerts that show
     /// an upgrade are judged by `health/upgrade-running`.
@@ -42,65 +39,18 @@ check! {
     }
 }
 
-/// What an alert means for an upgrade.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Class {
-    /// The upgrade must not start.
-    Stop,
-    /// The same, but only to be looked at when it is about clients alone.
-    Clients,
-    /// To be solved first.
-    Fix,
-    /// To be judged by a human.
-    Look,
-    /// Judged elsewhere.
-    Upgrade,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Listed {
-    #[serde(rename = "type")]
-    kind: String,
-    class: Class,
-    means: String,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Other {
-    class: Class,
-    types: Vec<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Data {
-    alert: Vec<Listed>,
-    other: Other,
-}
-
-const DATA: &str = include_str!("../../data/alerts.toml");
-
-/// By type: the class, and what the alert means where that says more than its title.
-static TYPES: LazyLock<HashMap<String, (Class, String)>> = LazyLock::new(|| {
-    let data: Data = toml::from_str(DATA).expect("compiled in, and read by a test");
-    let other = data.other.types.into_iter();
-    let other = other.map(|kind| (kind, (data.other.class, String::new())));
-    let listed = data.alert.into_iter();
-    let listed = listed.map(|alert| (alert.kind, (alert.class, alert.means)));
-    listed.chain(other).collect()
-});
-
-fn judge(_: &Context<'_>, alerts: &Alerts, processes: Result<&Processes, Missing>) -> Judgement {
+fn judge(
+    context: &Context<'_>,
+    alerts: &Alerts,
+    processes: Result<&Processes, Missing>,
+) -> Judgement {
     let mut stop = Vec::new();
     let mut warn = Vec::new();
     let mut muted = Vec::new();
     let mut details = Vec::new();
     for alert in &alerts.list {
-        let (class, means) = match TYPES.get(&alert.kind) {
-            Some((class, means)) => (*class, means.as_str()),
+        let (class, means) = match context.data.alerts.get(&alert.kind) {
+            Some(known) => (known.class, known.means.as_str()),
             None => (Class::Look, "a type that this tool does not know"),
         };
         let class = match class {
@@ -110,7 +60,7 @@ fn judge(_: &Context<'_>, alerts: &Alerts, processes: Result<&Processes, Missing
         };
         let line = line(alert, means);
         match (class, alert.muted) {
-            (Class::Upgrade, _) => continue,
+            (Class::Upgrade, _) if super::upgrade_running::judges(&alert.kind) => continue,
             (Class::Stop, false) => {
                 details.push(format!("stops an upgrade: {line}"));
                 stop.push(alert.kind.as_str());
@@ -212,10 +162,9 @@ fn kinds(kinds: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
-
     use checker_core::Outcome;
     use checker_core::evidence::End;
+    use checker_core::release_data::AlertType;
     use checker_core::report::CheckResult;
     use checker_core::testkit::Evidence;
     use rstest::rstest;
@@ -225,8 +174,12 @@ mod tests {
 
     const ALL: &str = "alerts --severity debug --muted -J";
 
+    fn running(release: &str) -> Evidence {
+        Evidence::running(release).by(crate::release_data().expect("good data"))
+    }
+
     fn evidence(alerts: &Value) -> Evidence {
-        Evidence::running("4.4.21.2").weka_spelt("weka:alerts", ALL, &alerts.to_string())
+        running("4.4.21.2").weka_spelt("weka:alerts", ALL, &alerts.to_string())
     }
 
     fn judged(alerts: &Value) -> CheckResult {
@@ -302,7 +255,7 @@ mod tests {
     #[test]
     fn of_a_release_without_severities() {
         let answer = r#"[{"type":"DriveDown","title":"Drive down"}]"#;
-        let result = Evidence::running("4.2.18.34")
+        let result = running("4.2.18.34")
             .weka_spelt("weka:alerts", "alerts -J", answer)
             .judge_one(&ALERTS, "4.4.33");
         assert_eq!(result.outcome, Outcome::Fail);
@@ -314,7 +267,7 @@ mod tests {
     #[case::only_muted_ones(json!([with("CloudHealth", "muted", json!(true))]), Outcome::Unknown)]
     #[case::a_warning_anyway(json!([alert("CloudHealth")]), Outcome::Warn)]
     fn hidden_alerts_are_never_green(#[case] alerts: Value, #[case] outcome: Outcome) {
-        let result = Evidence::running("4.4.21.2")
+        let result = running("4.4.21.2")
             .weka_spelt("weka:alerts", "alerts -J", &alerts.to_string())
             .judge_one(&ALERTS, "4.4.33");
         assert_eq!(result.outcome, outcome, "{result:?}");
@@ -355,7 +308,7 @@ mod tests {
     #[case::half(End::Exited(0), r#"[{"type":"DriveDown","title":"#)]
     #[case::no_type(End::Exited(0), r#"[{"title":"Drive down"}]"#)]
     fn no_answer_is_unknown(#[case] end: End, #[case] answer: &str) {
-        let result = Evidence::running("4.4.21.2")
+        let result = running("4.4.21.2")
             .weka_ended("weka:alerts", end, answer, "error")
             .judge_one(&ALERTS, "4.4.33");
         assert_eq!(result.outcome, Outcome::Unknown, "{result:?}");
@@ -363,15 +316,12 @@ mod tests {
 
     #[test]
     fn the_data_is_good() {
-        let data: Data = toml::from_str(DATA).expect("good data");
-        let mut seen = HashSet::new();
-        let listed = data.alert.iter().map(|alert| &alert.kind);
-        for kind in listed.chain(&data.other.types) {
-            assert!(seen.insert(kind), "{kind} is listed twice");
-            assert!(kind.chars().all(|c| c.is_ascii_alphanumeric()), "{kind}");
-        }
-        assert!(data.alert.iter().all(|alert| !alert.means.is_empty()));
-        let count = |class| data.alert.iter().filter(|a| a.class == class).count();
+        let data = crate::release_data().expect("good data");
+        let explained = |alert: &&AlertType| !alert.means.is_empty();
+        let count = |class| {
+            let of_it = data.alerts.values().filter(explained);
+            of_it.filter(|alert| alert.class == class).count()
+        };
         assert_eq!(
             [
                 Class::Upgrade,
@@ -383,6 +333,27 @@ mod tests {
             .map(count),
             [2, 24, 1, 42, 13]
         );
+        let bare = data.alerts.values().filter(|alert| !explained(alert));
+        assert!(bare.clone().all(|alert| alert.class == Class::Look));
+        assert_eq!(bare.count(), 80);
+    }
+
+    /// A site's own file decides, also of a type that is not in ours.
+    #[rstest]
+    #[case::not_in_ours("FrobnicationImminent", "stop", Outcome::Fail)]
+    #[case::milder("DriveDown", "look", Outcome::Warn)]
+    #[case::stays_seen("DriveDown", "upgrade", Outcome::Warn)]
+    fn by_other_data(#[case] kind: &str, #[case] class: &str, #[case] outcome: Outcome) {
+        let dir = tempfile::tempdir().expect("a directory");
+        let text = format!(
+            "date = \"2026-07-15\"\n[[alert]]\ntype = \"{kind}\"\nclass = \"{class}\"\nmeans = \"it\"\n"
+        );
+        std::fs::write(dir.path().join("alerts.toml"), text).expect("a file");
+        let data = crate::release_data_from(dir.path()).expect("good data");
+        let result = evidence(&json!([alert(kind)]))
+            .by(data)
+            .judge_one(&ALERTS, "4.4.33");
+        assert_eq!(result.outcome, outcome, "{result:?}");
     }
 
     /// What the reference calls STOP, all of it.

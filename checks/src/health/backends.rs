@@ -192,6 +192,7 @@ mod tests {
         );
     }
 
+    // field history G3
     #[rstest]
     #[case("DOWN")]
     #[case("DEGRADED")]
@@ -220,6 +221,7 @@ mod tests {
         assert!(result.remedy.is_some());
     }
 
+    // field history S4
     #[rstest]
     #[case::down("BACKEND", "DOWN")]
     #[case::degraded("BACKEND", "DEGRADED")]
@@ -252,6 +254,7 @@ mod tests {
         );
     }
 
+    // field history G4
     /// Two servers of one host name: the second is the one that is down.
     #[test]
     fn a_second_server_of_the_same_name_counts() {
@@ -277,6 +280,7 @@ mod tests {
         assert_eq!(result.outcome, outcome, "{result:?}");
     }
 
+    // field history 50
     #[test]
     fn a_release_without_a_list_of_servers() {
         let evidence = healthy().weka_ended(

@@ -119,6 +119,7 @@ mod tests {
     #[rstest]
     #[case::all_up("UP", "UP", Outcome::Pass)]
     #[case::lower_case("up", "UP", Outcome::Pass)]
+    // field history 75, G1
     #[case::container_down("DOWN", "DOWN", Outcome::Warn)]
     #[case::container_degraded("DEGRADED", "UP", Outcome::Warn)]
     #[case::drained("DRAINED (UP)", "UP", Outcome::Warn)]

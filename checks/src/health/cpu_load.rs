@@ -87,6 +87,7 @@ mod tests {
         assert_eq!(result.outcome, outcome, "{result:?}");
     }
 
+    // field history S25
     #[test]
     fn no_sample_is_unknown() {
         let result = base()

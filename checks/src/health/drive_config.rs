@@ -85,6 +85,7 @@ mod tests {
         Evidence::running(release).weka("weka:disks-config", &disks.to_string())
     }
 
+    // field history 59
     #[rstest]
     #[case::left_over("INACTIVE", "ConfigGeneration<1>", 0, Outcome::Fail)]
     #[case::same_size("INACTIVE", "ConfigGeneration<1>", 1000, Outcome::Pass)]

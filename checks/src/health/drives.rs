@@ -103,11 +103,13 @@ mod tests {
 
     #[rstest]
     #[case::good("ACTIVE", json!("Writable"), Outcome::Pass)]
+    // field history G3
     #[case::inactive("INACTIVE", json!("Writable"), Outcome::Fail)]
     #[case::phasing_in("PHASING_IN", json!("Writable"), Outcome::Fail)]
     #[case::phasing_out("PHASING_OUT", json!("Unwritable"), Outcome::Fail)]
     #[case::failed("FAILED", json!(null), Outcome::Fail)]
     #[case::unwritable("ACTIVE", json!("Unwritable"), Outcome::Warn)]
+    // field history 60
     #[case::not_told("ACTIVE", json!(null), Outcome::Unknown)]
     fn judges(#[case] status: &str, #[case] writable: Value, #[case] outcome: Outcome) {
         let list = json!([

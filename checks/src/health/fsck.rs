@@ -166,9 +166,11 @@ mod tests {
         text.parse().expect("a release")
     }
 
+    // field history 90
     #[rstest]
     #[case::here(&["4.4.21", "5.1.25"], Some(Boundary::Here))]
     #[case::with_a_stop(&["4.4.21", "5.0.4", "5.1.25"], Some(Boundary::Here))]
+    // field history R14
     #[case::later(&["4.2.18", "4.4.21", "5.1.25"], Some(Boundary::Later))]
     #[case::a_second_4_4(&["4.4.10", "4.4.33", "5.1.25"], Some(Boundary::Later))]
     #[case::on_the_way_to_more(&["4.4.21", "5.1.29", "6.0"], Some(Boundary::Here))]
@@ -183,6 +185,7 @@ mod tests {
         assert_eq!(boundary(&path), expected);
     }
 
+    // field history R14
     #[rstest]
     #[case("4.4.21.2", "5.1.25", Outcome::Unknown)]
     #[case("4.4.21.2", "5.1.29", Outcome::Unknown)]
@@ -217,6 +220,7 @@ mod tests {
     #[case::never_began("4.4.10", UPGRADED, &scan(0, -1), Outcome::Fail)]
     #[case::never_upgraded("4.4.10", -1, "null", Outcome::Pass)]
     #[case::made_with_this_release("4.4.21.2", UPGRADED, "null", Outcome::Pass)]
+    // field history G25
     #[case::made_with_another_build("4.4.21.1", UPGRADED, "null", Outcome::Fail)]
     #[case::an_empty_object("4.4.10", UPGRADED, "{}", Outcome::Unknown)]
     fn judges(

@@ -114,6 +114,7 @@ mod tests {
             .judge_one(&MCB, "4.4.33")
     }
 
+    // field history 19
     #[test]
     fn one_role_each() {
         let result = judged(&[

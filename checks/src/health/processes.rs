@@ -97,6 +97,7 @@ mod tests {
 
     #[rstest]
     #[case::all_up("UP", "UP", Outcome::Pass)]
+    // field history G3
     #[case::backend_down("DOWN", "UP", Outcome::Fail)]
     #[case::backend_joining("JOINING", "UP", Outcome::Fail)]
     #[case::backend_syncing("SYNCING", "UP", Outcome::Fail)]
@@ -133,6 +134,7 @@ mod tests {
         }
     }
 
+    // field history 66
     #[test]
     fn damaged_answers_are_unknown() {
         damaged::is_unknown(

@@ -186,10 +186,12 @@ mod tests {
     #[case::done(with("progressPercent", json!(100)), Outcome::Pass)]
     // A worst value that is kept says nothing of now.
     #[case::was_bad_once(with("stickyUnavailableMiB", json!(7)), Outcome::Pass)]
+    // field history G3
     #[case::just_begun(with("protectionState", json!([{"numFailures":0,"MiB":3_910_000,"percent":97.7},{"numFailures":1,"MiB":90000,"percent":2.3}])), Outcome::Fail)]
     #[case::a_share_that_rounds_to_zero(with("protectionState", json!([{"numFailures":0,"MiB":3_999_999,"percent":100},{"numFailures":1,"MiB":1,"percent":0}])), Outcome::Fail)]
     #[case::only_a_percentage(with("protectionState", json!([{"numFailures":0,"percent":99.96},{"numFailures":1,"percent":0.04}])), Outcome::Fail)]
     #[case::unsorted(with("protectionState", json!([{"numFailures":2,"MiB":5,"percent":0},{"numFailures":0,"MiB":3_000_000,"percent":100},{"numFailures":1,"MiB":0,"percent":0}])), Outcome::Fail)]
+    // field history G24
     #[case::unavailable(with("unavailableMiB", json!(1)), Outcome::Fail)]
     #[case::unavailable_fraction(with("unavailableMiB", json!(0.5)), Outcome::Fail)]
     #[case::unavailable_by_share(with("unavailablePercent", json!(0.1)), Outcome::Fail)]

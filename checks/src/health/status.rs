@@ -80,6 +80,7 @@ mod tests {
     #[case::io_starting("OK", "STARTING", Outcome::Fail)]
     #[case::redistributing("REDISTRIBUTING", "STARTED", Outcome::Fail)]
     #[case::rebuilding("REBUILDING", "STARTED", Outcome::Fail)]
+    // field history G2
     #[case::degraded("DEGRADED", "STARTED", Outcome::Fail)]
     #[case::empty("", "STARTED", Outcome::Fail)]
     #[case::lower_case("ok", "started", Outcome::Pass)]

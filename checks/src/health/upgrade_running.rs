@@ -55,6 +55,11 @@ check! {
 /// The alerts that are on during an upgrade, and off before and after it.
 const ALERTS: [&str; 2] = ["ClusterIsUpgrading", "LeaderPreparedForUpgrade"];
 
+/// Whether this check judges alerts of a type, so that `health/alerts` need not.
+pub(super) fn judges(kind: &str) -> bool {
+    ALERTS.contains(&kind)
+}
+
 /// Part of an upgrade, its first event, its last ones.
 ///
 /// FailureDomainUpgradeStarted is missing here: no release is known to have an
@@ -108,10 +113,7 @@ fn judge(
     }
     match alerts {
         Ok(alerts) => {
-            let found = alerts
-                .list
-                .iter()
-                .filter(|a| ALERTS.contains(&a.kind.as_str()));
+            let found = alerts.list.iter().filter(|a| judges(&a.kind));
             signs.extend(found.map(|alert| format!("the alert {} is active", alert.kind)));
             if alerts.debug_hidden {
                 unread.push(

@@ -298,6 +298,7 @@ mod tests {
     #[case::shared_by_two("1,2,3", &[683, 682, 682], Outcome::Pass)]
     #[case::odd_one_lands_somewhere("1,2,3", &[683, 683, 682], Outcome::Warn)]
     // The public checker shares what all have, so it would see 1000 of 1024 here.
+    // field history G12
     #[case::uneven("1,2,3", &[1000, 1000, 0], Outcome::Warn)]
     #[case::only_one("1", &[0, 0, 0], Outcome::Warn)]
     #[case::two_ports_of_one_server("1,11", &[0, 0, 0], Outcome::Warn)]

@@ -132,11 +132,13 @@ mod tests {
     const OK: &str = r#""OK""#;
     const FIVE: &str = r#""HostId<5>""#;
 
+    // field history S14
     #[rstest]
     #[case::well(&[group("ig1", OK, &[(FIVE, OK), ("8", OK)])], Outcome::Pass)]
     #[case::lower_case(&[group("ig1", r#""ok""#, &[(FIVE, OK)])], Outcome::Pass)]
     #[case::no_ports(&[group("ig1", OK, &[])], Outcome::Pass)]
     #[case::group(&[group("ig1", r#""Inactive""#, &[(FIVE, OK)])], Outcome::Warn)]
+    // field history G12
     #[case::second_group(&[group("ig1", OK, &[(FIVE, OK)]), group("ig2", r#""Inactive""#, &[])], Outcome::Warn)]
     #[case::port(&[group("ig1", OK, &[(FIVE, OK), ("8", r#""UNREACHABLE""#)])], Outcome::Warn)]
     #[case::port_of_the_second(&[group("ig1", OK, &[(FIVE, OK)]), group("ig2", OK, &[("8", r#""UNREACHABLE""#)])], Outcome::Warn)]
@@ -177,7 +179,7 @@ mod tests {
             result.summary,
             "2 not OK among 2 interface groups with 3 ports"
         );
-        // field history 5.5 item 14: what can't be placed is named all the same.
+        // field history G14: what can't be placed is named all the same.
         assert_eq!(
             result.details,
             [

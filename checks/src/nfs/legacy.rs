@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(result.outcome, outcome, "{result:?}");
     }
 
-    // field history 63, 64
+    // field history 63, 64, S14
     #[rstest]
     #[case::never_set_up(
         End::Exited(1),

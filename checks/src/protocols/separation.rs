@@ -236,6 +236,7 @@ mod tests {
     #[case::none(&[], "[]", "[]", [Pass, Pass, Pass])]
     #[case::one_each(&[2], r#"{"sambaHosts":["HostId<3>"]}"#, r#"{"active":true,"s3_hosts":["HostId<5>"]}"#, [Pass, Pass, Pass])]
     #[case::one_container(&[2], "[]", r#"{"active":true,"s3_hosts":["HostId<2>"]}"#, [Fail, Pass, Pass])]
+    // field history G20
     #[case::two_containers(&[3], r#"{"sambaHosts":["HostId<4>"]}"#, "[]", [Pass, Fail, Pass])]
     #[case::same_protocol_twice(&[3, 4], "[]", "[]", [Pass, Pass, Pass])]
     #[case::of_6_0(&[], r#"{"smb_containers":[3]}"#, r#"{"active":true,"s3_hosts":[4]}"#, [Pass, Fail, Pass])]
@@ -251,7 +252,7 @@ mod tests {
         assert_eq!(outcomes(&evidence(nfs_on, smb, s3)), expected);
     }
 
-    // field history 5.5 item 14
+    // field history G14
     #[rstest]
     #[case::alone(&[99], "[]", "[]", [Pass, Pass, Pass])]
     #[case::beside_another(&[99], r#"{"sambaHosts":["HostId<3>"]}"#, "[]", [Pass, Unknown, Pass])]
@@ -274,6 +275,7 @@ mod tests {
 
     #[rstest]
     #[case::not_logged_in(End::Exited(41), "", [Unknown, Unknown, Unknown])]
+    // field history G12
     #[case::failed(End::Exited(1), "error: no leader", [Unknown, Unknown, Unknown])]
     #[case::never_set_up(End::Exited(1), "error: NFS is not configured", [Pass, Pass, Pass])] // field history 64
     fn a_list_that_could_not_be_read(
@@ -292,7 +294,7 @@ mod tests {
         assert_eq!(outcomes(&evidence), [Unknown, Fail, Unknown]);
     }
 
-    /// field history 5.5 item 4: the second server of a name is another server.
+    /// field history G4: the second server of a name is another server.
     #[test]
     fn servers_of_one_name_are_told_apart_by_address() {
         let containers = CONTAINERS.replace("weka-02", "weka-01");

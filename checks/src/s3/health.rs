@@ -111,6 +111,7 @@ mod tests {
         assert_eq!(result.outcome, outcome, "{result:?}");
     }
 
+    // field history 63
     #[rstest]
     #[case::none(r#"{"active":false,"s3_hosts":[]}"#, Outcome::Skipped)]
     #[case::empty("[]", Outcome::Skipped)]
@@ -141,7 +142,7 @@ mod tests {
         assert_eq!(result.outcome, Outcome::Unknown, "{result:?}");
     }
 
-    /// field history 30 and 5.5 item 14: the bad one is named, also when no
+    /// field history 30, G14: the bad one is named, also when no
     /// container has its id.
     #[test]
     fn names_the_server() {
@@ -161,6 +162,7 @@ mod tests {
         );
     }
 
+    // field history G14
     #[test]
     fn without_the_containers_the_ids_are_enough() {
         let result = evidence(S3)

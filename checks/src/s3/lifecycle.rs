@@ -199,6 +199,7 @@ mod tests {
         json!([{"id": "rule-1", "tags": tags(first)}, {"id": "rule-2", "prefix": null, "tags": tags(second)}])
     }
 
+    // field history S12
     #[rstest]
     #[case::none(Value::Null, Outcome::Pass)]
     #[case::empty(json!([]), Outcome::Pass)]
@@ -232,6 +233,7 @@ mod tests {
         assert_eq!(result.outcome, outcome, "{result:?}");
     }
 
+    // field history G14
     #[rstest]
     #[case::just_enough("6.0.0.6363", 500, 0, Outcome::Pass)]
     #[case::one_more("6.0.0.6363", 500, 1, Outcome::Fail)]
@@ -271,6 +273,7 @@ mod tests {
         }
     }
 
+    // field history 65
     #[rstest]
     #[case::not_logged_in(End::Exited(41), "")]
     #[case::failed(End::Exited(1), "")]

@@ -106,6 +106,7 @@ mod tests {
             .judge_one(&CGROUPS, "4.4.33")
     }
 
+    // field history 24
     #[rstest]
     #[case::version_1(V1, Pass)]
     #[case::hybrid(&[V1, V2].concat(), Pass)]
@@ -120,6 +121,7 @@ mod tests {
     }
 
     #[rstest]
+    // field history 24
     #[case::none(r#"[{"name":"drives0","type":"weka","isRunning":true}]"#, Skipped)]
     #[case::data_services(
         r#"[{"name":"dataserv0","type":"dataserv","isRunning":true}]"#,

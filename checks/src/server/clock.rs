@@ -235,7 +235,7 @@ mod tests {
         assert_eq!(outcomes(&evidence), expected, "{:?}", judged(&evidence));
     }
 
-    /// field history 5.6 item 8: a slow way is no wrong clock.
+    /// field history R8: a slow way is no wrong clock.
     #[rstest]
     #[case::good_clock(0, 20_000, Unknown)]
     #[case::good_clock_a_little_slow(0, 4_000, Pass)]

@@ -32,7 +32,7 @@ check! {
         scope: [Backend, Client],
         when: "all",
         levels: [Fail],
-        // The state was not read there: field history 5.5, public checks 58.
+        // The state was not read there: field history G10, public checks 58.
         sources: ["Public upgrade checker: local containers", "rules B10, I26"],
         needs: [This<'_>, &LocalContainers],
         judge: judge,
@@ -148,6 +148,7 @@ mod tests {
 
     #[rstest]
     #[case::all_well("", Pass)]
+    // field history G10
     #[case::stopped(
         r#",{"name":"compute0","type":"weka","isRunning":false,"isDisabled":false}"#,
         Fail
@@ -156,6 +157,7 @@ mod tests {
         r#",{"name":"compute0","type":"weka","isRunning":true,"isDisabled":true}"#,
         Fail
     )]
+    // field history S8
     #[case::stopped_by_word(r#",{"name":"compute0","type":"weka","runStatus":"Stopped"}"#, Fail)]
     #[case::unknown_by_word(
         r#",{"name":"compute0","type":"weka","runStatus":"Unknown","isDisabled":false}"#,
@@ -171,6 +173,7 @@ mod tests {
     )]
     #[case::not_joined(r#",{"name":"c","isRunning":true,"isDisabled":false,"internalStatus":{"state":"READY","display_status":"CLUSTERIZING"}}"#, Fail)]
     #[case::lost_the_cluster(r#",{"name":"c","isRunning":true,"isDisabled":false,"internalStatus":{"state":"READY","display_status":"STEM"}}"#, Fail)]
+    // field history R10
     #[case::protocol(r#",{"name":"ganesha","type":"ganesha","isRunning":true,"isDisabled":false,"internalStatus":null}"#, Pass)]
     #[case::protocol_stopped(
         r#",{"name":"s3","type":"s3","isRunning":false,"isDisabled":false}"#,
@@ -187,6 +190,7 @@ mod tests {
         assert_eq!(result.remedy.is_some(), outcome == Fail);
     }
 
+    // field history R10
     #[test]
     fn names_every_container() {
         let result = judged(&format!(
@@ -214,6 +218,7 @@ mod tests {
         assert_eq!(client.outcome, Pass, "{client:?}");
     }
 
+    // field history 75
     #[test]
     fn a_client_s_container_counts_too() {
         let answer = r#"[{"name":"client","type":"weka","isRunning":false,"isDisabled":false}]"#;
@@ -223,6 +228,7 @@ mod tests {
         assert_eq!((client.outcome, client.scope), (Fail, Scope::Client));
     }
 
+    // field history 17
     #[test]
     fn half_an_answer_is_unknown() {
         let base = Evidence::running("4.4.21.2");

@@ -73,6 +73,7 @@ mod tests {
 
     #[rstest]
     #[case::both("flags avx2 aes\n", Pass, "AVX2 and AES (64 × AMD EPYC 7763)")]
+    // field history G5
     #[case::no_avx2("flags aes\n", Fail, "no AVX2 (AMD EPYC 7763)")] // field history 29
     #[case::no_aes("flags avx2\n", Fail, "no AES (AMD EPYC 7763)")]
     #[case::neither("flags\n", Fail, "no AVX2 and no AES (AMD EPYC 7763)")]

@@ -31,7 +31,7 @@ check! {
         when: "all",
         levels: [Fail],
         // One moment's value was red with the public checker, one line per
-        // core (public checks 71, field history 5.6 item 18).
+        // core (public checks 71, field history R18).
         sources: ["Public upgrade checker: CPU frequency", "rules I14"],
         needs: [This<'_>, &Cpu, &Containers],
         judge: judge,
@@ -187,6 +187,7 @@ mod tests {
         assert_eq!(result.remedy.is_some(), outcome == Fail);
     }
 
+    // field history R18
     /// public checks 71: a core that just woke up.
     #[test]
     fn the_second_look_counts_too() {

@@ -201,7 +201,7 @@ mod tests {
         );
     }
 
-    // field history 37
+    // field history 37, 36
     #[rstest]
     #[case::with_release("drives0_4.2.5.12", Outcome::Fail)]
     #[case::staged("12_4.4.33", Outcome::Pass)]
@@ -268,6 +268,7 @@ mod tests {
 
     const BOTH: &str = "1000\t/opt/weka/data/drives0/\n1000\t/opt/weka/data/compute0/\n";
 
+    // field history 38
     #[rstest]
     #[case::denied(
         End::Exited(1),

@@ -113,6 +113,7 @@ mod tests {
     #[case::modules_without_service("not-found", "inactive", "module falcon_kal\n", Warn)]
     #[case::no_systemd("sysv", "inactive", "", Pass)]
     #[case::no_systemd_and_runs("sysv", "active", "", Warn)]
+    // field history G17
     #[case::odd("loaded", "maintenance", "", Unknown)]
     #[case::odd_with_modules("loaded", "maintenance", "module falcon_kal\n", Warn)]
     fn judges(
@@ -126,7 +127,8 @@ mod tests {
         assert_eq!(result.remedy.is_some(), outcome == Warn);
     }
 
-    // field history 5.5 item 17: no silence
+    // field history 28
+    // field history G17: no silence
     #[test]
     fn half_the_evidence_is_unknown() {
         let old = units("loaded", "active").replace("falcon-sensor", "other");

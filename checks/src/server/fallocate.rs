@@ -86,6 +86,7 @@ mod tests {
         assert_eq!(result.remedy.is_some(), outcome == Fail);
     }
 
+    // field history 40
     #[rstest]
     #[case::before("4.4.10.170", Skipped)]
     #[case::first("4.4.10.171", Fail)]

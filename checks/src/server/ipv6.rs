@@ -119,6 +119,7 @@ mod tests {
         assert_eq!(result.outcome, outcome, "{result:?}");
     }
 
+    // field history R11
     #[test]
     fn half_an_answer_is_unknown() {
         let base = Evidence::running("4.2.18.34");

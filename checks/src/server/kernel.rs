@@ -89,6 +89,7 @@ mod tests {
     #[rstest]
     #[case::affected("\"rocky\"", "yes", Fail)]
     #[case::not_affected("\"rocky\"", "no", Pass)]
+    // field history G17
     #[case::no_headers("rocky", "untold", Unknown)]
     #[case::another("rhel", "yes", Skipped)]
     #[case::another_without_headers("ubuntu", "untold", Skipped)]
@@ -120,6 +121,7 @@ mod tests {
         assert_eq!(result.outcome, outcome, "{result:?}");
     }
 
+    // field history 27
     #[test]
     fn half_an_answer_is_unknown() {
         let base = Evidence::running("4.2.8.66");

@@ -108,6 +108,7 @@ mod tests {
         assert_eq!(result.outcome, outcome, "{result:?}");
     }
 
+    // field history G8
     #[rstest]
     #[case::before("4.4.6.122", Outcome::Skipped)]
     #[case::on("4.4.7", Outcome::Fail)]

@@ -131,6 +131,7 @@ mod tests {
 
     #[rstest]
     #[case::both(OPEN, OPEN, Pass)]
+    // field history G21
     #[case::one_asker_is_cut_off(OPEN, "Welcome", Pass)]
     #[case::closed_for_both(
         "closed 10.0.0.1 14000\nopen 10.0.0.1 14300\nend\n",
@@ -150,6 +151,7 @@ mod tests {
         assert_eq!(of_first(&evidence).0, outcome, "{:?}", of_first(&evidence));
     }
 
+    // field history G21
     #[test]
     fn what_a_server_says_of_itself_does_not_count() {
         let evidence = evidence()

@@ -3,6 +3,7 @@ use checker_core::facts::container_net::ContainerNets;
 use checker_core::facts::containers::Containers;
 use checker_core::facts::ofed::Ofed;
 use checker_core::facts::{Fleet, Missing, This};
+use checker_core::release_data::OfedRule;
 use checker_core::server::Server;
 use checker_core::{Applies, Context, Judgement, UpgradePath, Version, check};
 
@@ -11,10 +12,11 @@ check! {
     ///
     /// ## What it looks at
     /// For targets before 4.4: the release of OFED (`ofed_info -s`) on servers with a
-    /// card of Mellanox (NVIDIA); red when it is none of 5.1, 5.4, 5.6, 5.7, 5.8, 5.9,
-    /// 23.04 and 23.10, yellow when there is none, or when the backends differ. For
+    /// card of Mellanox (NVIDIA); red when the release data does not list it (5.1, 5.4, 5.6
+    /// to 5.9, 23.04 and 23.10), yellow when there is none, or when the backends differ. For
     /// targets from 5.0 on: red when a container uses a ConnectX-4 or ConnectX-4 Lx
-    /// (`weka cluster container net -J`). Cards that WEKA does not use do not count.
+    /// (`weka cluster container net -J`), yellow when only clients do. Cards that WEKA
+    /// does not use do not count.
     ///
     /// ## Why it matters
     /// WEKA drives these cards itself, and each release knows certain drivers and
@@ -49,19 +51,6 @@ check! {
 const LINE_4_4: Version = Version::new(4, 4, 0, 0);
 const LINE_5: Version = Version::new(5, 0, 0, 0);
 
-/// Major and minor number. The public checker compared the beginning of the
-/// text, so that 5.1 let 5.10 pass too.
-const SUPPORTED: [(u32, u32); 8] = [
-    (5, 1),
-    (5, 4),
-    (5, 6),
-    (5, 7),
-    (5, 8),
-    (5, 9),
-    (23, 4),
-    (23, 10),
-];
-
 fn applies(path: &UpgradePath) -> Applies {
     if path.to < LINE_4_4 || path.to >= LINE_5 {
         Applies::Yes
@@ -87,9 +76,16 @@ fn judge(
             |nets| cards(server, containers, nets),
         )
     } else {
+        let rule = &context.data.rules.ofed;
+        if !rule.targets.contains(context.to) {
+            return Judgement::skipped(format!(
+                "the release data judges OFED for targets in {} only",
+                rule.targets
+            ));
+        }
         ofed.map_or_else(
             |missing| Judgement::unknown(missing.to_string()),
-            |ofed| driver(ofed, &fleet),
+            |ofed| driver(ofed, rule, &fleet),
         )
     }
 }
@@ -102,7 +98,7 @@ fn cards(server: &Server, containers: &Containers, nets: &ContainerNets) -> Judg
             for device in &net.devices {
                 let place = format!("{}, {}", container.name, net.name);
                 match device {
-                    Some(name) if name.to_ascii_lowercase().contains("connectx-4") => {
+                    Some(name) if is_cx4(name) => {
                         red.push(format!("{place}: {name}"));
                     }
                     Some(name) if names.contains(name) => {}
@@ -131,6 +127,15 @@ fn cards(server: &Server, containers: &Containers, nets: &ContainerNets) -> Judg
             "`weka cluster container net` tells nothing of this server's containers",
         );
     }
+    let clients = clients_with_cx4(containers, nets);
+    if !clients.is_empty() {
+        return Judgement::warn(
+            format!("no ConnectX-4 here, but in {} clients", clients.len()),
+            "WEKA's list of cards without ConnectX-4 is that of backends. Ask support whether these clients can follow to \
+             the target with their cards; if so, accept this warning by name: `--accept server/nics=REASON`.",
+        )
+        .details(clients);
+    }
     if names.is_empty() {
         Judgement::pass("no card is used directly (UDP mode)")
     } else {
@@ -138,7 +143,7 @@ fn cards(server: &Server, containers: &Containers, nets: &ContainerNets) -> Judg
     }
 }
 
-fn driver(ofed: &Ofed, fleet: &Fleet<'_, Ofed>) -> Judgement {
+fn driver(ofed: &Ofed, rule: &OfedRule, fleet: &Fleet<'_, Ofed>) -> Judgement {
     if ofed.cards == 0 {
         return Judgement::pass("no card of Mellanox");
     }
@@ -149,13 +154,17 @@ fn driver(ofed: &Ofed, fleet: &Fleet<'_, Ofed>) -> Judgement {
     };
     match line(release) {
         None => return Judgement::unknown(format!("OFED has the release {release:?}")),
-        Some(line) if !SUPPORTED.contains(&line) => {
-            let supported = SUPPORTED.map(|(major, minor)| match major {
-                5 => format!("{major}.{minor}"),
-                _ => format!("{major}.{minor:02}"),
-            });
+        Some(found)
+            if !rule
+                .supported
+                .iter()
+                .any(|known| line(known) == Some(found)) =>
+        {
             return Judgement::fail(
-                format!("OFED {release} is not supported ({})", supported.join(", ")),
+                format!(
+                    "OFED {release} is not supported ({})",
+                    rule.supported.join(", ")
+                ),
                 remedy,
             );
         }
@@ -181,6 +190,29 @@ fn driver(ofed: &Ofed, fleet: &Fleet<'_, Ofed>) -> Judgement {
         "OFED {release}, the same on all {} backends that have it",
         others.len()
     ))
+}
+
+/// The clients of the whole cluster that use such a card, each once.
+fn clients_with_cx4(containers: &Containers, nets: &ContainerNets) -> Vec<String> {
+    let mut clients: Vec<String> = Vec::new();
+    for container in containers.0.iter().filter(|c| !c.backend) {
+        let cards = nets.0.iter().filter(|net| net.container == container.id);
+        let card = cards
+            .flat_map(|net| net.devices.iter().flatten())
+            .find(|name| is_cx4(name));
+        if let Some(card) = card {
+            let line = format!("{}: {card}", container.hostname);
+            if !clients.contains(&line) {
+                clients.push(line);
+            }
+        }
+    }
+    clients
+}
+
+/// ConnectX-4 and ConnectX-4 Lx.
+fn is_cx4(name: &str) -> bool {
+    name.to_ascii_lowercase().contains("connectx-4")
 }
 
 /// `23.10-0.5.5.0` is (23, 10); `5.10-…` is not 5.1.
@@ -228,8 +260,11 @@ mod tests {
     #[case::cx4_lx(r#"[{"host_id":1,"name":"eth2","net_devices":[{"device":"MT27710 Family [CONNECTX-4 Lx]"}]}]"#, Fail)]
     #[case::one_of_two(&format!(r#"[{CX6},{{"host_id":1,"name":"eth3","net_devices":[{{"device":"x ConnectX-4"}}]}}]"#), Fail)]
     #[case::of_another_server(&format!(r#"[{CX6},{{"host_id":2,"name":"eth2","net_devices":[{{"device":"x ConnectX-4"}}]}}]"#), Pass)]
-    #[case::of_a_client_container(&format!(r#"[{CX6},{{"host_id":9,"name":"eth2","net_devices":[{{"device":"x ConnectX-4"}}]}}]"#), Pass)]
+    // field history 72
+    #[case::of_a_client_container(&format!(r#"[{CX6},{{"host_id":9,"name":"eth2","net_devices":[{{"device":"x ConnectX-4"}}]}}]"#), Warn)]
+    #[case::here_and_of_a_client_container(r#"[{"host_id":1,"name":"eth2","net_devices":[{"device":"x ConnectX-4"}]},{"host_id":9,"name":"eth2","net_devices":[{"device":"x ConnectX-4"}]}]"#, Fail)]
     #[case::udp(r#"[{"host_id":1,"name":"udp","net_devices":null}]"#, Pass)]
+    // field history S22
     #[case::no_name(
         r#"[{"host_id":1,"name":"eth2","net_devices":[{"device":null}]}]"#,
         Unknown
@@ -238,11 +273,12 @@ mod tests {
     fn cards_of_5_0(#[case] nets: &str, #[case] outcome: Outcome) {
         let result = with_nets(nets);
         assert_eq!(result.outcome, outcome, "{result:?}");
-        assert_eq!(result.remedy.is_some(), outcome == Fail);
+        assert_eq!(result.remedy.is_some(), matches!(outcome, Warn | Fail));
     }
 
     fn with_ofed(first: &str, second: &str) -> Vec<Outcome> {
         let results = Evidence::running("4.2.18.34")
+            .by(crate::release_data().expect("good data"))
             .weka("weka:containers", CONTAINERS)
             .backend("weka-01", &[("host:ofed", first)])
             .backend("weka-02", &[("host:ofed", second)])
@@ -259,10 +295,15 @@ mod tests {
 
     const GOOD: &str = "cards 2\nofed MLNX_OFED_LINUX-23.10-0.5.5.0:\nend\n";
 
+    // field history S28
     #[rstest]
     #[case::same(GOOD, GOOD, [Pass, Pass])]
     #[case::first_has_no_mellanox(&ofed(0, "none"), &ofed(2, "5.2-1.0.4.0"), [Pass, Fail])] // field history 73
     #[case::prefix(&ofed(2, "5.10-1.0.0.0"), &ofed(2, "5.10-1.0.0.0"), [Fail, Fail])] // public checks 27
+    // field history 74
+    #[case::below_the_smallest(&ofed(2, "4.6-1.0.1.1"), &ofed(2, "5.0-2.1.8.0"), [Fail, Fail])]
+    // field history 76
+    #[case::the_smallest(&ofed(2, "5.1-2.5.8.0"), &ofed(2, "5.1-2.5.8.0"), [Pass, Pass])]
     #[case::too_new(&ofed(2, "24.04-0.7.0.0"), GOOD, [Fail, Warn])]
     #[case::differ(&ofed(2, "5.8-3.0.7.0"), GOOD, [Warn, Warn])]
     #[case::differ_in_the_build(&ofed(2, "23.10-1.1.9.0"), GOOD, [Warn, Warn])]
@@ -274,6 +315,27 @@ mod tests {
         assert_eq!(with_ofed(first, second), expected);
     }
 
+    // field history 72
+    /// A site's own list decides.
+    #[test]
+    fn by_other_data() {
+        let mut data = crate::release_data().expect("good data");
+        data.rules.ofed.supported = vec!["5.2".to_owned()];
+        let results = Evidence::running("4.2.18.34")
+            .by(data)
+            .weka("weka:containers", CONTAINERS)
+            .backend("weka-01", &[("host:ofed", &ofed(2, "5.2-1.0.4.0"))])
+            .backend("weka-02", &[("host:ofed", &ofed(2, "5.8-3.0.7.0"))])
+            .judge(&NICS, "4.3.5");
+        assert_eq!(results[0].outcome, Warn, "{results:?}");
+        assert_eq!(results[1].outcome, Fail, "{results:?}");
+        assert_eq!(
+            results[1].summary,
+            "OFED 5.8-3.0.7.0 is not supported (5.2)"
+        );
+    }
+
+    // field history 72
     #[rstest]
     #[case::before("4.3.5.105", Fail)]
     #[case::line_4_4("4.4", Skipped)]
@@ -289,9 +351,12 @@ mod tests {
         assert_eq!(result.outcome, outcome, "{result:?}");
     }
 
+    // field history G23
     #[test]
     fn half_the_evidence_is_unknown() {
-        let base = Evidence::running("4.2.18.34").weka("weka:containers", CONTAINERS);
+        let base = Evidence::running("4.2.18.34")
+            .by(crate::release_data().expect("good data"))
+            .weka("weka:containers", CONTAINERS);
         damaged::probe_is_unknown(&NICS, "4.3.5", "host:ofed", GOOD, &base, &[]);
         let base = base.backend("weka-01", &[]);
         damaged::is_unknown(&NICS, "5.1.25", "weka:container-net", &base);

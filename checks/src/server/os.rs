@@ -353,16 +353,21 @@ mod tests {
     #[case::amazon_2023("amzn", "2023", Outcome::Pass)]
     #[case::by_the_general_entry("rocky", "9.0", Outcome::Pass)]
     #[case::ubuntu("ubuntu", "22.04", Outcome::Pass)]
+    // field history 8
     #[case::not_listed("rhel", "8.8", Outcome::Fail)]
     #[case::too_old("centos", "7", Outcome::Fail)]
     #[case::newest("rhel", "9.7", Outcome::Pass)]
     #[case::newer_than_the_newest("rhel", "9.8", Outcome::Warn)]
     #[case::newer_than_the_newest_of_its_major("rhel", "8.11", Outcome::Warn)]
+    // field history R4
     #[case::next_major("rhel", "10.0", Outcome::Warn)]
+    // field history G15
     #[case::newer_but_covered_in_general("rocky", "9.8", Outcome::Warn)]
     #[case::clients_only("sles", "15.6", Outcome::Fail)]
     #[case::clients_only_too("debian", "12", Outcome::Fail)]
+    // field history 6
     #[case::nobody_knows_it("arch", "2026", Outcome::Warn)]
+    // field history 10
     #[case::no_number("rhel", "9.4-beta", Outcome::Unknown)]
     fn backends_of_4_4_33(#[case] id: &str, #[case] release: &str, #[case] outcome: Outcome) {
         let result = backend("4.4.26", "4.4.33", id, release);
@@ -370,17 +375,21 @@ mod tests {
     }
 
     #[rstest]
+    // field history R4
     #[case::sles("sles", "15.6", Outcome::Pass)]
     #[case::sles_newer("sles", "15.7", Outcome::Pass)]
     #[case::sles_not_listed("sles", "15.5", Outcome::Fail)]
     #[case::debian("debian", "12", Outcome::Pass)]
     #[case::rhel_9_8("rhel", "9.8", Outcome::Pass)]
     #[case::alma("almalinux", "9.5", Outcome::Pass)]
+    // field history 6
+    #[case::nobody_knows_it("arch", "2026", Outcome::Warn)]
     fn clients_of_4_4_33(#[case] id: &str, #[case] release: &str, #[case] outcome: Outcome) {
         let result = client("4.4.26", "4.4.33", id, release);
         assert_eq!(result.outcome, outcome, "{result:?}");
     }
 
+    // field history 12
     /// RHEL 8.10 is listed from 4.4.10.171 on: the target counts, not the source.
     #[rstest]
     #[case("4.2.12.92", "4.3.5.105", Outcome::Warn)]
@@ -389,6 +398,7 @@ mod tests {
         assert_eq!(backend(from, to, "rhel", "8.10").outcome, outcome);
     }
 
+    // field history 14
     /// RHEL 7 and CentOS 7 end with 4.3.1 in the list.
     #[rstest]
     #[case("4.3.0", Outcome::Pass)]
@@ -403,6 +413,7 @@ mod tests {
         assert_eq!(result.outcome, outcome, "{result:?}");
     }
 
+    // field history R4
     #[rstest]
     #[case::stream_8("8", "5.1.25", Outcome::Pass)]
     #[case::stream_9("9", "5.1.25", Outcome::Pass)]
@@ -419,6 +430,7 @@ mod tests {
         assert_eq!(result.outcome, outcome, "{result:?}");
     }
 
+    // field history 8
     #[test]
     fn a_point_release_of_ubuntu_is_its_release() {
         let probe = "== /etc/os-release\nID=ubuntu\nVERSION_ID=\"22.04\"\nVERSION=\"22.04.5 LTS (Jammy Jellyfish)\"\n\
@@ -446,7 +458,9 @@ mod tests {
     }
 
     #[rstest]
+    // field history R2
     #[case::neighbours_list_it("4.4.20.113", "9.6", Outcome::Warn)]
+    // field history 13
     #[case::neighbours_do_not("4.4.20.113", "8.8", Outcome::Unknown)]
     #[case::newer_than_the_data("4.4.34", "9.6", Outcome::Warn)]
     #[case::no_neighbour("6.0.0", "9.6", Outcome::Unknown)]
@@ -464,6 +478,7 @@ mod tests {
         assert_eq!(result.outcome, outcome, "{result:?}");
     }
 
+    // field history G15
     /// RHEL 9.6 is listed for both hops, Debian 12 for the second only.
     #[rstest]
     #[case("rhel", "9.6", Outcome::Pass)]
@@ -484,6 +499,7 @@ mod tests {
         );
     }
 
+    // field history 3
     #[test]
     fn each_server_by_its_own_system() {
         let good = probe("rocky", "9.6");
@@ -499,6 +515,7 @@ mod tests {
         assert!(!remedy.contains("rhel 9"), "{remedy}");
     }
 
+    // field history G9
     #[test]
     fn what_was_not_read_is_unknown() {
         let evidence = running("4.4.26");

@@ -143,6 +143,7 @@ mod tests {
     #[case::plenty(ROOMY, ROOMY, Pass)]
     #[case::one_gib(ROOMY, (1_048_576, 1_048_576), Pass)]
     #[case::one_kib_short(ROOMY, (1_048_576, 1_048_575), Fail)]
+    // field history G24
     #[case::root_is_full((1, 0), ROOMY, Fail)]
     #[case::ten_per_cent(ROOMY, (90_000_000, 10_000_000), Pass)]
     #[case::less(ROOMY, (90_000_001, 9_999_999), Warn)]

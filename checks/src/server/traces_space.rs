@@ -33,7 +33,7 @@ check! {
         when: "all",
         levels: [Warn],
         // The public checker set the value against the size alone: a file
-        // system filled by others came out green (field history 5.5 item 13).
+        // system filled by others came out green (field history G13).
         sources: ["Public upgrade checker: traces", "rules H4"],
         needs: [&Traces, &Space],
         judge: judge,
@@ -111,7 +111,7 @@ mod tests {
     #[case::one_kib_smaller(10_485_759, 10_485_759, Warn)]
     #[case::just_below(100_000_000, 10_000_000, Pass)]
     #[case::half(100_000_000, 5_242_880, Pass)]
-    #[case::below_half(100_000_000, 5_242_879, Warn)] // field history 5.5 item 13
+    #[case::below_half(100_000_000, 5_242_879, Warn)] // field history G13
     #[case::full(100_000_000, 0, Warn)]
     fn limits(#[case] size: u64, #[case] available: u64, #[case] outcome: Outcome) {
         let result = judged(STATUS, &df(size, available));
@@ -128,6 +128,7 @@ mod tests {
         assert_eq!(result.outcome, outcome, "{result:?}");
     }
 
+    // field history 108
     #[test]
     fn shows_what_was_measured() {
         let result = judged(STATUS, &df(100_000_000, 50_000_000));

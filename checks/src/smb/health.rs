@@ -79,6 +79,7 @@ mod tests {
             .weka("weka:smb-cluster", smb)
     }
 
+    // field history S13
     #[rstest]
     #[case::all(r#"{"HostId<4>":true,"HostId<7>":true}"#, Outcome::Pass)]
     #[case::one_not(r#"{"HostId<4>":true,"HostId<7>":false}"#, Outcome::Warn)]
@@ -105,6 +106,7 @@ mod tests {
         assert_eq!(result.outcome, outcome, "{result:?}");
     }
 
+    // field history 63
     #[rstest]
     #[case::none("[]", Outcome::Skipped)]
     #[case::empty("{}", Outcome::Skipped)]

@@ -2,16 +2,17 @@ use checker_core::facts::containers::Containers;
 use checker_core::facts::smb::Smb;
 use checker_core::facts::tsmb::Tsmb;
 use checker_core::facts::{Missing, This};
-use checker_core::{Context, Judgement, Version, check};
+use checker_core::{Context, Judgement, check};
 
 check! {
     /// The SMB-W server is no patched build that the upgrade would replace.
     ///
     /// ## What it looks at
     /// On each server of an SMB-W cluster the version that
-    /// `weka local exec -C smbw tsmb-server -v` prints. Builds that were handed out as a
-    /// fix: 3024.3.22.10, which no release holds yet, and 3024.3.22.7 and 3024.3.22.9,
-    /// whose fixes are in 4.4.20.116 and later.
+    /// `weka local exec -C smbw tsmb-server -v` prints, against the builds of the release
+    /// data that were handed out as a fix: 3024.3.22.10, which no release holds yet, and
+    /// 3024.3.22.7 and 3024.3.22.9, whose fixes are in 4.4.20.116 and later. Every
+    /// release of the path counts: the first that lacks the fix takes the build away.
     ///
     /// ## Why it matters
     /// The upgrade brings the SMB-W server of the target. A build that was put in by
@@ -33,13 +34,6 @@ check! {
         judge: judge,
     }
 }
-
-/// No release has the fix of this one.
-const NEVER_HELD: &str = "3024.3.22.10";
-/// These are replaced only by targets before [`HOLDS_THEM`].
-const HELD_LATER: [&str; 2] = ["3024.3.22.7", "3024.3.22.9"];
-/// The first release that holds the fixes of [`HELD_LATER`].
-const HOLDS_THEM: Version = Version::new(4, 4, 20, 116);
 
 fn judge(
     context: &Context<'_>,
@@ -88,18 +82,20 @@ fn judge(
         }
         Err(missing) => return Judgement::unknown(missing.to_string()).details(stray),
     };
-    let replaced = version == NEVER_HELD
-        || (HELD_LATER.contains(&version.as_str()) && *context.to < HOLDS_THEM);
-    if replaced {
+    let rules = &context.data.rules.tsmb;
+    let ahead = context.releases_ahead();
+    let replacing = rules
+        .iter()
+        .filter(|rule| rule.version == *version)
+        .find_map(|rule| ahead.iter().find(|to| rule.targets.contains(to)));
+    if let Some(target) = replacing {
         return Judgement::fail(
             format!(
-                "tsmb-server {version} is a patched build, which {} would replace",
-                context.to
+                "tsmb-server {version} is a patched build, which {target} would replace"
             ),
             format!(
                 "Contact WEKA support before the upgrade, with the answer of `weka local exec -C smbw tsmb-server -v`: they \
-                 say which target holds the fix of {version}, or have a patched build for {}.",
-                context.to
+                 say which target holds the fix of {version}, or have a patched build for {target}."
             ),
         )
         .details(stray);
@@ -126,6 +122,7 @@ mod tests {
 
     fn cluster(smb: &str) -> Evidence {
         Evidence::running("4.4.6.122")
+            .by(crate::release_data().expect("good data"))
             .weka("weka:containers", CONTAINERS)
             .weka("weka:smb-cluster", smb)
     }
@@ -136,6 +133,7 @@ mod tests {
             .judge_one(&TSMB_PATCH, target)
     }
 
+    // field history 87
     #[rstest]
     #[case::plain("3024.3.22.6", "4.4.20.115", Outcome::Pass)]
     #[case::seven_before("3024.3.22.7", "4.4.20.115", Outcome::Fail)]
@@ -159,6 +157,44 @@ mod tests {
         );
         assert_eq!(result.outcome, outcome, "{result:?}");
         assert!(result.summary.contains(version), "{result:?}");
+    }
+
+    /// 4.4.6 → 5.0.3.19 → 5.0.4.401 and 4.2 → 4.3.5.105 → 4.4.4: what lies between counts.
+    #[rstest]
+    #[case::held_on_the_way("4.4.6", "5.0.4.401", Outcome::Pass)]
+    #[case::lost_on_the_way("4.2.9.28", "4.4.4", Outcome::Fail)]
+    fn every_hop_counts(#[case] from: &str, #[case] to: &str, #[case] outcome: Outcome) {
+        let result = Evidence::running(from)
+            .by(crate::release_data().expect("good data"))
+            .weka("weka:containers", CONTAINERS)
+            .weka("weka:smb-cluster", HERE)
+            .backend(
+                "weka-01",
+                &[("host:tsmb", "tsmb-server version 3024.3.22.9\n")],
+            )
+            .judge_one(&TSMB_PATCH, to);
+        assert_eq!(result.outcome, outcome, "{result:?}");
+        if outcome == Outcome::Fail {
+            assert!(result.summary.contains("4.3.5.105"), "{result:?}");
+        }
+    }
+
+    /// A site's own list decides.
+    #[test]
+    fn by_other_data() {
+        let mut data = crate::release_data().expect("good data");
+        data.rules.tsmb.truncate(1);
+        data.rules.tsmb[0].version = "3024.3.22.6".to_owned();
+        let judged = |version: &str| {
+            let answer = format!("tsmb-server version {version}\n");
+            cluster(HERE)
+                .by(data.clone())
+                .backend("weka-01", &[("host:tsmb", &answer)])
+                .judge_one(&TSMB_PATCH, "4.4.33")
+                .outcome
+        };
+        assert_eq!(judged("3024.3.22.6"), Outcome::Fail);
+        assert_eq!(judged("3024.3.22.10"), Outcome::Pass);
     }
 
     const PATCHED: &str = "tsmb-server version 3024.3.22.10\n";
@@ -230,7 +266,7 @@ mod tests {
         }
     }
 
-    /// field history 5.5 item 14
+    /// field history G14
     #[test]
     fn a_container_that_nobody_knows_is_named() {
         let result = judged(r#"{"sambaHosts":["HostId<99>"]}"#, "none\n", "4.4.33");

@@ -143,6 +143,7 @@ mod tests {
     // field history 67
     #[rstest]
     #[case::absent(End::Exited(1), NO_MEMBER, Outcome::Skipped)]
+    // field history G16
     #[case::another_failure(End::Exited(1), "error: no leader", Outcome::Unknown)]
     #[case::not_logged_in(End::Exited(41), NO_MEMBER, Outcome::Unknown)]
     #[case::timed_out(End::TimedOut, NO_MEMBER, Outcome::Unknown)]

@@ -137,6 +137,7 @@ mod tests {
 
     use super::*;
 
+    // field history S21
     #[rstest]
     #[case("STOW_UPLOAD", Class::Upload)]
     #[case("STOW_UPLOAD2", Class::Upload)]

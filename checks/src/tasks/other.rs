@@ -64,6 +64,7 @@ mod tests {
     use super::*;
 
     #[rstest]
+    // field history S21
     #[case::none("[]", Outcome::Pass)]
     #[case::fsck(r#"[{"type":"FSCK","state":"RUNNING"}]"#, Outcome::Pass)]
     #[case::raid_scanner(r#"[{"type":"RAID_SCANNER","state":"RUNNING"}]"#, Outcome::Pass)] // field history 68

@@ -164,6 +164,7 @@ mod tests {
 
     #[rstest]
     #[case::none(json!([]), Outcome::Pass)]
+    // field history G3
     #[case::running(json!([{"type":"STOW_UPLOAD","state":"RUNNING"}]), Outcome::Fail)]
     #[case::paused(json!([{"type":"STOW_UPLOAD","state":"PAUSED","paused":true}]), Outcome::Fail)]
     #[case::pausing(json!([{"type":"STOW_UPLOAD","state":"PAUSING"}]), Outcome::Fail)]

@@ -90,6 +90,7 @@ mod tests {
     }
 
     #[rstest]
+    // field history S24
     #[case::not_set("\n", Outcome::Pass)]
     #[case::no_output("", Outcome::Pass)]
     #[case::none_of_6_0("None\n", Outcome::Pass)]
@@ -120,6 +121,7 @@ mod tests {
     }
 
     #[rstest]
+    // field history 70
     #[case::old_cli("error: unknown command: client-target-version")]
     #[case::failed("error: no leader")]
     fn a_failed_command_is_unknown(#[case] stderr: &str) {

@@ -12,7 +12,8 @@ check! {
     ///
     /// ## Why it matters
     /// Clients keep their release when the cluster is upgraded. The cluster
-    /// speaks with clients that are one major step behind it, not with older ones.
+    /// speaks with clients that are one major step behind it, not with older ones,
+    /// and not with newer ones.
     ///
     /// ## If ignored
     /// Clients that are two steps behind lose their mounts when the backends
@@ -31,7 +32,7 @@ check! {
         levels: [Warn, Fail],
         sources: [
             "Upgrade guide: client compatibility",
-            "rules A10 to A12",
+            "rules A10 to A13",
         ],
         needs: [&Containers],
         judge: judge,
@@ -49,6 +50,8 @@ enum Found {
     Behind(usize),
     /// More than one step behind this hop.
     TooFar(usize),
+    /// Of a newer line than the target.
+    Newer,
 }
 
 fn judge(context: &Context<'_>, containers: &Containers) -> Judgement {
@@ -73,9 +76,13 @@ fn judge(context: &Context<'_>, containers: &Containers) -> Judgement {
         .count();
     let behind = found
         .iter()
-        .filter(|(_, f)| !matches!(f, Found::NoRelease))
+        .filter(|(_, f)| matches!(f, Found::Behind(_) | Found::TooFar(_)))
         .count();
-    let silent = found.len() - behind;
+    let newer = found
+        .iter()
+        .filter(|(_, f)| matches!(f, Found::Newer))
+        .count();
+    let silent = found.len() - behind - newer;
     if too_far > 0 {
         return Judgement::fail(
             format!(
@@ -98,6 +105,13 @@ fn judge(context: &Context<'_>, containers: &Containers) -> Judgement {
         )
         .details(details);
     }
+    if newer > 0 {
+        return Judgement::warn(
+            format!("{newer} of {} clients run a newer line than {}", clients.len(), context.to),
+            "A client must not be newer than its cluster. Choose a target of their line, or bring these clients back to a release of the cluster's.",
+        )
+        .details(details);
+    }
     if silent > 0 {
         return Judgement::warn(
             format!("{silent} of {} clients have no release: they were never started", clients.len()),
@@ -106,7 +120,7 @@ fn judge(context: &Context<'_>, containers: &Containers) -> Judgement {
         .details(details);
     }
     Judgement::pass(format!(
-        "{} clients, all of the target's line or newer",
+        "{} clients, all of the target's line",
         clients.len()
     ))
 }
@@ -119,6 +133,12 @@ fn look(client: &Container, hops: &[&Version], context: &Context<'_>) -> Option<
     let Some(release) = release else {
         return Some(Found::NoRelease);
     };
+    // To an older target the cluster's own clients are newer: that is the
+    // direction's fault, not theirs.
+    let cluster = context.from.map_or(context.to, |from| from.max(context.to));
+    if release.line() > cluster.line() {
+        return Some(Found::Newer);
+    }
     let steps = |hop: &Version| steps_behind(context.data, &release, hop, STEPS);
     // Behind a later hop only: the client has to follow before that one.
     hops.iter()
@@ -139,6 +159,7 @@ fn line(client: &Container, found: &Found, hops: &[&Version]) -> String {
     let hop = |n: &usize| hops.get(*n).map(ToString::to_string).unwrap_or_default();
     let what = match found {
         Found::NoRelease => "its release is not known".to_owned(),
+        Found::Newer => format!("{release}, newer than the cluster will be"),
         Found::Behind(n) => format!("{release}, one major step behind {}", hop(n)),
         Found::TooFar(0) => format!("{release}, more than one major step behind {}", hop(&0)),
         Found::TooFar(n) => format!("{release}, must be upgraded before the hop to {}", hop(n)),
@@ -176,6 +197,7 @@ mod tests {
     }
 
     #[rstest]
+    // field history R5
     #[case::same("4.4.26", "4.4.33", "4.4.26", Outcome::Pass)]
     #[case::same_line_but_old("4.4.26", "4.4.33", "4.4.0", Outcome::Pass)]
     #[case::as_the_target("4.4.26", "4.4.33", "4.4.33", Outcome::Pass)]
@@ -185,6 +207,9 @@ mod tests {
     #[case::straight_to_5_1("4.4.26", "5.1.25", "4.4.26", Outcome::Warn)]
     #[case::two_behind_5_1("4.4.26", "5.1.25", "4.2.18.34", Outcome::Fail)]
     #[case::one_and_a_half("4.4.26", "5.1.25", "4.3.5", Outcome::Fail)]
+    #[case::newer_line("4.4.26", "4.4.33", "5.0.4.401", Outcome::Warn)]
+    #[case::of_the_cluster_that_shall_go_back("5.1.25", "4.4.33", "5.1.25", Outcome::Pass)]
+    #[case::newer_of_the_same_line("4.4.26", "4.4.32", "4.4.33", Outcome::Pass)]
     #[case::far("4.4.26", "4.4.33", "3.14.1", Outcome::Fail)]
     #[case::hotfix("4.4.26", "5.1.25", "4.4.26-6a24a384", Outcome::Warn)]
     #[case::two_hops("4.2.18.34", "5.1.25", "4.2.18.34", Outcome::Warn)]
@@ -236,6 +261,7 @@ mod tests {
         );
     }
 
+    // field history S4
     #[rstest]
     #[case::no_clients(&[], Outcome::Pass)]
     #[case::never_started(&[Value::Null], Outcome::Warn)]

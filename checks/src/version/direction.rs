@@ -189,6 +189,7 @@ mod tests {
     #[case::not_logged_in(End::Exited(41), "")]
     #[case::half(End::Exited(0), r#"{"name":"a","release":"4.4."#)]
     #[case::empty(End::Exited(0), "")]
+    // field history 77
     #[case::odd_release(End::Exited(0), r#"{"name":"a","guid":"b","release":"banana","status":"OK","io_status":"STARTED","upgrade":""}"#)]
     fn no_answer_is_unknown(#[case] end: End, #[case] answer: &str) {
         let result = Evidence::new()

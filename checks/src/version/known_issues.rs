@@ -168,6 +168,7 @@ mod tests {
     #[rstest]
     #[case::before("4.4.24", "4.4.23", false)]
     #[case::on("4.4.23", "4.4.24", true)]
+    // field history 82
     #[case::inside("4.4.23", "4.4.31.6", true)]
     #[case::on_the_end("4.4.23", "4.4.32", false)]
     #[case::after("4.4.23", "4.4.33", false)]
@@ -178,10 +179,12 @@ mod tests {
         assert_eq!(named(&result, "WEKAPP-626440"), found, "{result:?}");
     }
 
+    // field history 106, G6
     /// The public reader never matched this one: its list of protocols is `[""]`.
     #[rstest]
     #[case::ethernet("ETH", true)]
     #[case::infiniband("IB", false)]
+    // field history S1
     #[case::both("ETH,IB", true)]
     fn link_types(#[case] layer: &str, #[case] found: bool) {
         let status = json!({"name":"a","guid":"b","release":"4.4.23","upgrade_info":{},"status":"OK",
@@ -253,6 +256,7 @@ mod tests {
 
     /// A direct upgrade reports it too: the public checker never did.
     #[rstest]
+    // field history 89, G7
     #[case::direct("4.4.6", "4.4.33", true)]
     #[case::older("4.3.5.105", "4.4.33", true)]
     #[case::behind("4.4.7.89", "4.4.33", false)]
@@ -266,6 +270,7 @@ mod tests {
         assert!(!named(&without, "WEKAPP-450389"), "{without:?}");
     }
 
+    // field history 88
     /// 4.4.26, then 5.1.23.1: both lie in the two windows of one issue.
     #[test]
     fn one_finding_per_issue_and_hop() {
@@ -282,6 +287,21 @@ mod tests {
             &result,
             "only if WEKA's traffic goes over bonded interfaces: please look"
         ));
+    }
+
+    // field history 90
+    /// Two windows of one issue that both hold the target.
+    #[test]
+    fn overlapping_windows_are_one_finding() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let issues = r#"{"WEKAPP-1": {"description": "it breaks", "internal_reference": "WEKAPP-1",
+            "affected_versions": [{"min": "4.4.0", "max": "4.4.34"}, {"min": "4.4.30", "max": "5.0"}]}}"#;
+        std::fs::write(dir.path().join("known_issues.json"), issues).expect("a file");
+        let data = crate::release_data_from(dir.path()).expect("good data");
+        let result = bare("4.4.26").by(data).judge_one(&KNOWN_ISSUES, "4.4.33");
+        assert_eq!(result.outcome, Outcome::Warn, "{result:?}");
+        let lines = result.details.iter().filter(|l| l.contains("WEKAPP-1"));
+        assert_eq!(lines.count(), 1, "{result:?}");
     }
 
     #[test]

@@ -70,6 +70,7 @@ mod tests {
 
     use super::*;
 
+    // field history 69
     #[rstest]
     #[case::empty(r#"{"MIXED":[]}"#, Outcome::Pass)]
     #[case::no_member("{}", Outcome::Pass)]
@@ -86,6 +87,7 @@ mod tests {
 
     /// A cluster that is older than the member is no reason to worry.
     #[rstest]
+    // field history 67
     #[case::absent(
         "error: Object does not have a member named acceptedVersionsPerType",
         Outcome::Pass

@@ -159,6 +159,7 @@ mod tests {
         Outcome::Warn,
         "2 hops: 4.2.18.34 → 4.4.26 → 5.1.25"
     )]
+    // field history R20
     #[case::too_new(
         "4.4.33",
         "5.1.25",

@@ -156,6 +156,7 @@ mod tests {
             .weka("weka:orgs", r#"[{"id":0}]"#)
     }
 
+    // field history G8
     /// Each bound, on both sides.
     #[rstest]
     #[case("4.2.0", "WEKAPP-315823", true)]
