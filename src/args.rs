@@ -171,7 +171,7 @@ pub(crate) struct CheckArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 
-    /// Check a simulated cluster; faults can be added: healthy,nfs-statd-active
+    /// Check a simulated cluster; faults can be added: healthy,nfs-statd,rebuild-started
     #[arg(
         long,
         value_name = "SCENARIO",

@@ -157,26 +157,6 @@ fn there_is_one_result_per_check_and_target() {
     }
 }
 
-// field history 103
-#[test]
-fn every_yellow_and_red_says_what_to_do() {
-    let placeholder = regex::Regex::new(r"\{[A-Za-z0-9_:(]|\{\}").expect("a pattern");
-    for (scenario, _) in checker_simulator::scenarios() {
-        let report = simulate(scenario, &["--all", "--format", "json", "--no-bundle"]).json();
-        for result in report["results"].as_array().expect("results") {
-            if matches!(result["outcome"].as_str(), Some("warn" | "fail")) {
-                let remedy = result["remedy"].as_str().unwrap_or_default();
-                assert!(!remedy.is_empty(), "{scenario}: {result}");
-                // Nothing that was to be filled in, and no quote without its other half.
-                assert!(!placeholder.is_match(remedy), "{scenario}: {remedy}");
-                for quote in ['`', '"'] {
-                    assert_eq!(remedy.matches(quote).count() % 2, 0, "{scenario}: {remedy}");
-                }
-            }
-        }
-    }
-}
-
 // field history 80
 /// What needs no server is judged whatever servers are asked: the public
 /// checker leaves the way to the target out of all modes but one.

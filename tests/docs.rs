@@ -138,3 +138,31 @@ fn the_list_of_checks() {
     }
     holds("docs/checks.md", &text);
 }
+
+/// Every name that `--simulate` takes.
+#[test]
+fn the_list_of_scenarios() {
+    let mut text = "# Every scenario of the simulated cluster
+
+Generated from the simulator itself (`make generate`).
+
+`checker --simulate NAME[,NAME…] --target-version V` checks a cluster that is
+only in memory. A name is a cluster to begin with (`healthy`, `release-4.2`) or
+something that goes wrong with it; those that are named are applied one after
+the other:
+
+    checker --simulate healthy,nfs-statd,rebuild-started --target-version 4.4.33
+
+Each check can be turned to each of its colours by one of these names.
+`checks/tests/scenarios/table/` says which, on which release and for which
+target, and all that changes with it; a test holds that nothing else does.
+
+| name | what it is |
+|---|---|
+"
+    .to_owned();
+    for (name, description) in checker_simulator::scenarios() {
+        text.push_str(&format!("| `{name}` | {description} |\n"));
+    }
+    holds("docs/scenarios.md", &text);
+}

@@ -11,6 +11,7 @@
 //!
 //! [`Simulator`] is the source of evidence on top of it, [`Scenario`] names
 //! the clusters that are worth looking at, [`StandinState`] is what the
+//! stand-in for the `weka` program on real servers answers from.
 
 mod cli;
 mod file_source;

@@ -39,49 +39,40 @@ check! {
     }
 }
 
-/// Where on the path the scan is demanded.
+/// Where on the path the scan is demanded, by the places of the releases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Boundary {
-    /// On the running release.
-    Here,
-    /// On a release that the cluster has yet to reach.
-    Later,
+struct Boundary {
+    /// The release on which it has to run: 0 is the running one.
+    on: usize,
+    /// The release that demands it.
+    before: usize,
 }
 
 /// Where the scan is demanded on a path of these releases, the running one
 /// first: on the last 4.4 before a 5.1 release older than 5.1.30.
-fn boundary(releases: &[Version]) -> Option<Boundary> {
-    let is_demanding = |v: &Version| v.line() == (5, 1) && v.numbers()[2] < 30;
-    let demanding = releases.iter().position(is_demanding)?;
-    let last_4_4 = releases[..demanding]
+fn boundary(releases: &[&Version]) -> Option<Boundary> {
+    let is_demanding = |v: &&Version| v.line() == (5, 1) && v.numbers()[2] < 30;
+    let before = releases.iter().position(is_demanding)?;
+    let on = releases[..before]
         .iter()
         .rposition(|v| v.line() == (4, 4))?;
-    Some(if last_4_4 == 0 {
-        Boundary::Here
-    } else {
-        Boundary::Later
-    })
+    Some(Boundary { on, before })
 }
 
-/// The releases of the path as far as they are certain. From before 4.4 to 5.x
-/// there is no other way than through some 4.4.
-fn releases(from: &Version, to: &Version) -> Vec<Version> {
-    let through_4_4 = from.line() < (4, 4) && to.line() > (4, 4);
-    let stop = through_4_4.then(|| Version::new(4, 4, 0, 0));
-    [Some(from.clone()), stop, Some(to.clone())]
-        .into_iter()
-        .flatten()
-        .collect()
-}
-
+/// Every path over the boundary lies between these lines. Which paths within
+/// them have it is seen from the route.
 fn applies(path: &UpgradePath) -> Applies {
-    match boundary(&releases(&path.from, &path.to)) {
-        Some(_) => Applies::Yes,
-        None => Applies::No(format!(
-            "no scan is demanded from {} to {}: only from 4.4 to a 5.1 before 5.1.30",
-            path.from, path.to
-        )),
+    if path.from.line() <= (4, 4) && path.to.line() >= (5, 1) {
+        Applies::Yes
+    } else {
+        Applies::No(no_boundary(&path.from, &path.to))
     }
+}
+
+fn no_boundary(from: &Version, to: &Version) -> String {
+    format!(
+        "no scan is demanded from {from} to {to}: only on a way from 4.4 to a 5.1 before 5.1.30"
+    )
 }
 
 const SCAN: &str = "Let support start a metadata scan (FSCK), follow it with `weka cluster task`, and check again when it has ended without faults.";
@@ -95,10 +86,22 @@ fn judge(
     let Some(running) = context.from else {
         return Judgement::unknown("the running release is not known");
     };
-    if boundary(&releases(running, context.to)) == Some(Boundary::Later) {
+    let hops = context.hops();
+    let releases: Vec<&Version> = std::iter::once(running)
+        .chain(hops.iter().map(|hop| hop.to))
+        .collect();
+    let Some(Boundary { on, before }) = boundary(&releases) else {
+        return Judgement::skipped(no_boundary(running, context.to));
+    };
+    let (scanned, next) = (releases[on], releases[before]);
+    if on > 0 {
         return Judgement::warn(
-            "on its 4.4 release the cluster will need a metadata scan without faults before it goes on to 5.1",
-            "After the hop to 4.4, in this order: wait for the metadata conversion (`weka status`), let support start a scan (FSCK), follow it with `weka cluster task`, run this check again, then go on.",
+            format!(
+                "on {scanned} the cluster will need a metadata scan without faults before it goes on to {next}"
+            ),
+            format!(
+                "After the hop to {scanned}, in this order: wait for the metadata conversion (`weka status`), let support start a scan (FSCK), follow it with `weka cluster task`, run this check again, then go on."
+            ),
         );
     }
     let facts = initial.and_then(|initial| Ok((initial, upgrade?, fsck?)));
@@ -168,37 +171,52 @@ mod tests {
 
     // field history 90
     #[rstest]
-    #[case::here(&["4.4.21", "5.1.25"], Some(Boundary::Here))]
-    #[case::with_a_stop(&["4.4.21", "5.0.4", "5.1.25"], Some(Boundary::Here))]
+    #[case::here(&["4.4.21", "5.1.25"], Some((0, 1)))]
+    #[case::with_a_stop(&["4.4.21", "5.0.4", "5.1.25"], Some((0, 2)))]
     // field history R14
-    #[case::later(&["4.2.18", "4.4.21", "5.1.25"], Some(Boundary::Later))]
-    #[case::a_second_4_4(&["4.4.10", "4.4.33", "5.1.25"], Some(Boundary::Later))]
-    #[case::on_the_way_to_more(&["4.4.21", "5.1.29", "6.0"], Some(Boundary::Here))]
-    #[case::last_that_demands(&["4.4.21", "5.1.29.9"], Some(Boundary::Here))]
+    #[case::later(&["4.2.18", "4.4.21", "5.1.25"], Some((1, 2)))]
+    #[case::a_second_4_4(&["4.4.10", "4.4.33", "5.1.25"], Some((1, 2)))]
+    #[case::on_the_way_to_more(&["4.4.21", "5.1.29", "6.0"], Some((0, 1)))]
+    #[case::last_that_demands(&["4.4.21", "5.1.29.9"], Some((0, 1)))]
     #[case::first_that_does_not(&["4.4.21", "5.1.30"], None)]
+    #[case::the_second_5_1(&["4.4.21", "5.1.30", "5.1.31"], None)]
     #[case::not_to_5_1(&["4.4.21", "5.0.4"], None)]
     #[case::within_4_4(&["4.4.10", "4.4.33"], None)]
     #[case::within_5(&["5.0.4", "5.1.25"], None)]
     #[case::not_from_4_3(&["4.3.5", "5.1.25"], None)]
-    fn where_the_scan_is_demanded(#[case] path: &[&str], #[case] expected: Option<Boundary>) {
+    #[case::alone(&["5.1.25"], None)]
+    fn where_the_scan_is_demanded(#[case] path: &[&str], #[case] expected: Option<(usize, usize)>) {
         let path: Vec<Version> = path.iter().map(|text| v(text)).collect();
-        assert_eq!(boundary(&path), expected);
+        let found = boundary(&path.iter().collect::<Vec<_>>());
+        assert_eq!(found.map(|b| (b.on, b.before)), expected);
     }
 
     // field history R14
+    /// Which way the cluster goes decides, not only where it begins and ends.
     #[rstest]
-    #[case("4.4.21.2", "5.1.25", Outcome::Unknown)]
-    #[case("4.4.21.2", "5.1.29", Outcome::Unknown)]
-    #[case("4.4.21.2", "5.1.30", Outcome::Skipped)]
-    #[case("4.4.21.2", "5.0.4", Outcome::Skipped)]
-    #[case("4.4.21.2", "4.4.33", Outcome::Skipped)]
-    #[case("5.0.4", "5.1.25", Outcome::Skipped)]
-    #[case("4.2.18.34", "5.1.25", Outcome::Warn)]
-    #[case("4.3.5", "5.1.25", Outcome::Warn)]
-    #[case("4.2.18.34", "4.4.33", Outcome::Skipped)]
-    fn window(#[case] from: &str, #[case] to: &str, #[case] outcome: Outcome) {
-        let result = Evidence::running(from).judge_one(&FSCK, to);
+    #[case::direct("4.4.21.2", "5.1.25", Outcome::Unknown, "")]
+    #[case::unlisted("4.4.21.2", "5.1.29", Outcome::Unknown, "")]
+    #[case::does_not_demand("4.4.21.2", "5.1.30", Outcome::Skipped, "")]
+    #[case::to_5_0("4.4.21.2", "5.0.4", Outcome::Skipped, "")]
+    #[case::within_4_4("4.4.21.2", "4.4.33", Outcome::Skipped, "")]
+    #[case::from_5_0("5.0.4", "5.1.25", Outcome::Skipped, "")]
+    #[case::over_4_4("4.2.18.34", "5.1.25", Outcome::Warn, "on 4.4.26 ")]
+    #[case::from_4_3("4.3.5", "5.1.25", Outcome::Warn, "on 4.4.26 ")]
+    // 5.1.25 takes 4.4.21.2 and later: a newer 4.4 comes first, and the scan on that.
+    #[case::over_another_4_4("4.4.10.202", "5.1.25", Outcome::Warn, "on 4.4.26 ")]
+    // Too new for 5.1.25: there is no way, but what lies between is the same.
+    #[case::no_way("4.4.33", "5.1.25", Outcome::Unknown, "")]
+    #[case::only_to_4_4("4.2.18.34", "4.4.33", Outcome::Skipped, "")]
+    fn window(
+        #[case] from: &str,
+        #[case] to: &str,
+        #[case] outcome: Outcome,
+        #[case] summary: &str,
+    ) {
+        let data = crate::release_data().expect("good data");
+        let result = Evidence::running(from).by(data).judge_one(&FSCK, to);
         assert_eq!(result.outcome, outcome, "{result:?}");
+        assert!(result.summary.starts_with(summary), "{result:?}");
     }
 
     fn base(initial: &str, upgraded: i64) -> Evidence {

@@ -112,7 +112,7 @@ fn container(call: &Call<'_>, server: &Server, c: &Container) -> Value {
     put(
         "os_info",
         json!({"os_name": "Linux", "platform": "x86_64", "kernel_name": "Linux",
-            "kernel_release": "5.14.0-503.el9.x86_64", "kernel_version": "#1 SMP PREEMPT_DYNAMIC",
+            "kernel_release": server.machine.kernel, "kernel_version": "#1 SMP PREEMPT_DYNAMIC",
             "drivers": {"mlx5_core": "23.10-0.5.5", "ib_uverbs": "", "ixgbe": "5.19.6",
                 "ixgbevf": "", "uio_pci_generic": "0.01.0"}}),
     );
@@ -155,7 +155,7 @@ fn net(call: &Call<'_>) -> Answer {
             "gateway": if udp { "" } else { "10.0.0.1" },
             "netmask_bits": if udp { 0 } else { 24 }, "ips": [],
             "net_devices": if udp { Value::Null } else {
-                json!([{"device": "MT2894 Family [ConnectX-6 Lx]", "mac_address": mac}])
+                json!([{"device": s.machine.card, "mac_address": mac}])
             }})
         })
         .collect();

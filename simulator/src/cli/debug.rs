@@ -64,11 +64,12 @@ fn config(call: &Call<'_>) -> Answer {
     }
 }
 
-/// Every disk of the configuration; none was ever phased out.
+/// Every disk of the configuration; only those that are left over were ever
+/// phased out.
 fn disks(call: &Call<'_>) -> Value {
     let containers = call.cluster.containers();
     let drives = containers.iter().flat_map(|(_, c)| &c.drives);
-    let disks: serde_json::Map<String, Value> = drives
+    let mut disks: serde_json::Map<String, Value> = drives
         .map(|d| {
             let state = if d.should_be_active { "ACTIVE" } else { "INACTIVE" };
             let value = json!({"_targetState": {"state": state}, "_committedState": {"state": state},
@@ -76,6 +77,11 @@ fn disks(call: &Call<'_>) -> Value {
             (format!("DiskId<{}>", d.id), value)
         })
         .collect();
+    for (bytes, n) in call.cluster.config.left_over_drives.iter().zip(900..) {
+        let value = json!({"_targetState": {"state": "INACTIVE"}, "_committedState": {"state": "INACTIVE"},
+            "lastPhaseOutGeneration": "ConfigGeneration<1>", "lastPhaseOutSizeB": 0, "sizeB": bytes});
+        disks.insert(format!("DiskId<{n}>"), value);
+    }
     Value::Object(disks)
 }
 

@@ -151,10 +151,9 @@ fn resources(call: &Call<'_>) -> Answer {
     };
     let endpoints: Vec<Value> = call
         .cluster
-        .servers
+        .endpoints_of(c)
         .iter()
-        .filter(|s| s.is_backend())
-        .map(|s| json!({"ip": s.address(), "port": 14_000}))
+        .map(|address| json!({"ip": address, "port": 14_000}))
         .collect();
     let nodes: Map<String, Value> = c
         .processes()
@@ -169,8 +168,7 @@ fn resources(call: &Call<'_>) -> Answer {
         "base_port": c.mgmt_port,
         "ips": call.here.addresses,
         "backend_endpoints": endpoints,
-        // Not a secret, but shaped and placed like one: nothing may show it.
-        "join_secret": ["simulated-join-secret"],
+        "join_secret": c.join_secret.iter().collect::<Vec<_>>(),
         "nodes": nodes,
         "net_devices": [{"device": "0000:41:00.0", "name": "eth2", "identifier": "0000:41:00.0",
             "gateway": "10.0.0.1", "netmask": 24, "ips": []}],

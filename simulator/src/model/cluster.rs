@@ -123,6 +123,16 @@ impl Cluster {
         self.versions.contains(release) || server.download(release).is_some()
     }
 
+    /// The addresses that a container joins.
+    #[must_use]
+    pub fn endpoints_of(&self, container: &Container) -> Vec<String> {
+        let all = || {
+            let backends = self.servers.iter().filter(|s| s.is_backend());
+            backends.map(|s| s.address().to_owned()).collect()
+        };
+        container.endpoints.clone().unwrap_or_else(all)
+    }
+
     /// The backends.
     pub fn backends_mut(&mut self) -> impl Iterator<Item = &mut Server> {
         self.servers.iter_mut().filter(|s| s.is_backend())

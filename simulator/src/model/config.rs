@@ -39,10 +39,13 @@ pub struct Config {
     pub initial_release: Option<String>,
     /// Microseconds since 1970; -1 for never.
     pub last_upgrade_usecs: i64,
-    /// When the last FSCK began, microseconds since 1970.
+    /// When the last FSCK began, microseconds since 1970; -1 for never.
     pub last_fsck_usecs: i64,
     /// What it found.
     pub last_fsck_issues: u64,
+    /// Drives that the configuration still holds from its first generation,
+    /// with the bytes of each; no list of drives has them.
+    pub left_over_drives: Vec<u64>,
     /// Releases that are accepted beside the running one.
     pub mixed_accepted: Vec<String>,
 }
@@ -63,6 +66,7 @@ impl Default for Config {
             last_upgrade_usecs: 1_772_715_120_000_000,
             last_fsck_usecs: 1_772_900_000_000_000,
             last_fsck_issues: 0,
+            left_over_drives: Vec::new(),
             mixed_accepted: Vec::new(),
         }
     }

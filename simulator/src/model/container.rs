@@ -96,6 +96,12 @@ pub struct Container {
     pub auto_remove_timeout: Option<u64>,
     /// `LEADER` on one container.
     pub leadership: Option<String>,
+    /// Its join secret, if it has one.
+    #[serde(default = "join_secret")]
+    pub join_secret: Option<String>,
+    /// The addresses that it joins; `None` for those of all backends.
+    #[serde(default)]
+    pub endpoints: Option<Vec<String>>,
     /// What its own server says of it.
     #[serde(default)]
     pub local: LocalState,
@@ -105,6 +111,11 @@ pub struct Container {
     /// Its drives.
     #[serde(default)]
     pub drives: Vec<Drive>,
+}
+
+/// Not a secret, but shaped and placed like one: nothing may show it.
+pub(super) fn join_secret() -> Option<String> {
+    Some("simulated-join-secret".to_owned())
 }
 
 /// One process, worked out from its container.

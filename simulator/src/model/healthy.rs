@@ -6,9 +6,10 @@ use checker_core::Version;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Bucket, Cluster, Config, Container, Drive, Filesystem, InterfaceGroup, LifecycleRule,
-    LocalContainer, LocalState, Login, Mode, Mount, Nfs, NfsPort, Organization, Reachability,
-    Rebuild, S3, Server, Severity, Snapshot, Stow, Unit, Upgrade, User, WekafsMount, uuid,
+    Bucket, Certificate, Cluster, Config, Container, Drive, Filesystem, InterfaceGroup,
+    LifecycleRule, LocalContainer, LocalState, Login, Machine, Mode, Mount, Nfs, NfsPort,
+    Organization, Reachability, Rebuild, S3, Server, Severity, Snapshot, Stow, Unit, Upgrade, User,
+    WekafsMount, uuid,
 };
 
 /// The time in every simulated cluster: 2026-07-20 02:00:00 UTC.
@@ -313,25 +314,25 @@ fn server(name: &str, address: &str, n: usize) -> Server {
         local: Vec::new(),
         units,
         mounts: vec![
-            Mount {
-                at: "/".to_owned(),
-                device: "/dev/sda2".to_owned(),
-                total: 100 * KIB_PER_GIB,
-                used: 21 * KIB_PER_GIB,
-            },
-            Mount {
-                at: "/opt/weka".to_owned(),
-                device: "/dev/sdb1".to_owned(),
-                total: 240 * KIB_PER_GIB,
-                used: 61 * KIB_PER_GIB + 4_711 * (n as u64 % 7),
-            },
+            Mount::local("/", "/dev/sda2", 100 * KIB_PER_GIB, 21 * KIB_PER_GIB),
+            Mount::local(
+                "/opt/weka",
+                "/dev/sdb1",
+                240 * KIB_PER_GIB,
+                61 * KIB_PER_GIB + 4_711 * (n as u64 % 7),
+            ),
         ],
+        opt_weka_link: None,
         data_dirs: BTreeMap::new(),
         wekafs: Vec::new(),
         nfs_connections: 0,
         tsmb: None,
         iommu_groups: 0,
         cut_off: false,
+        walled_in: false,
+        certificate: Some(Certificate::default()),
+        ca_override: false,
+        machine: Machine::default(),
         // Within what time synchronisation leaves.
         clock_offset_ms: [0, 2, -1, 4, -3][n % 5],
         busybox: false,
@@ -369,6 +370,8 @@ fn container(id: u64, release: &Version, name: &str) -> Container {
         network_mode: "DPDK".to_owned(),
         auto_remove_timeout: None,
         leadership: None,
+        join_secret: super::container::join_secret(),
+        endpoints: None,
         local: LocalState::default(),
         odd: BTreeMap::new(),
         drives: Vec::new(),

@@ -13,6 +13,7 @@ mod event;
 mod filesystem;
 mod healthy;
 mod ids;
+mod machine;
 mod protection;
 mod protocols;
 mod server;
@@ -28,9 +29,12 @@ pub use container::{Container, Drive, LocalState, Mode, OddProcess, Process};
 pub use event::Event;
 pub use filesystem::{Filesystem, ObjectStore, Snapshot, Stow};
 pub use ids::uuid;
+pub use machine::{Firmware, Ipv6, Machine, OperatingSystem};
 pub use protection::Rebuild;
 pub use protocols::{Bucket, InterfaceGroup, LifecycleRule, Nfs, NfsPort, S3, Smb};
-pub use server::{Download, LocalContainer, Mount, Reachability, Server, Unit, WekafsMount};
+pub use server::{
+    Certificate, Download, LocalContainer, Mount, Reachability, Server, Unit, WekafsMount,
+};
 pub use task::Task;
 pub use upgrade::{BlockTask, Conversion, ConversionRule, Phase, Trouble, Upgrade, UpgradeFault};
 pub use user::{Login, Organization, User};

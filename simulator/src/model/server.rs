@@ -6,7 +6,7 @@ use checker_core::Version;
 use checker_core::server::Step;
 use serde::{Deserialize, Serialize};
 
-use super::{Container, LocalState};
+use super::{Container, LocalState, Machine};
 
 /// A unit of systemd.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +45,53 @@ pub struct Mount {
     pub total: u64,
     /// KiB.
     pub used: u64,
+    /// `xfs`, `nfs4`, `tmpfs`, ….
+    #[serde(default = "local_kind")]
+    pub kind: String,
+    /// Options beside `rw,relatime`.
+    #[serde(default)]
+    pub options: Vec<String>,
+}
+
+impl Mount {
+    /// A local file system of this size, in KiB.
+    #[must_use]
+    pub fn local(at: &str, device: &str, total: u64, used: u64) -> Self {
+        Self {
+            at: at.to_owned(),
+            device: device.to_owned(),
+            total,
+            used,
+            kind: local_kind(),
+            options: Vec::new(),
+        }
+    }
+}
+
+fn local_kind() -> String {
+    "xfs".to_owned()
+}
+
+/// The certificate of the cluster on a server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Certificate {
+    /// The length of its RSA key.
+    pub bits: u32,
+    /// How many days it is still valid.
+    pub days: i64,
+}
+
+impl Default for Certificate {
+    fn default() -> Self {
+        Self {
+            bits: 2048,
+            days: 300,
+        }
+    }
+}
+
+fn certificate() -> Option<Certificate> {
+    Some(Certificate::default())
 }
 
 /// A mounted file system of WEKA's.
@@ -122,6 +169,9 @@ pub struct Server {
     pub units: BTreeMap<String, Unit>,
     /// Mounted file systems.
     pub mounts: Vec<Mount>,
+    /// Where `/opt/weka` leads to, if it is a symbolic link.
+    #[serde(default)]
+    pub opt_weka_link: Option<String>,
     /// Directories below `/opt/weka/data` with their apparent size in KiB.
     pub data_dirs: BTreeMap<String, u64>,
     /// WEKA's file systems that are mounted.
@@ -139,6 +189,18 @@ pub struct Server {
     /// Whether a firewall keeps it from the backends' management ports.
     #[serde(default)]
     pub cut_off: bool,
+    /// Whether a firewall keeps the others from its management ports.
+    #[serde(default)]
+    pub walled_in: bool,
+    /// The certificate in each container's directory, if there is one.
+    #[serde(default = "certificate")]
+    pub certificate: Option<Certificate>,
+    /// Whether the description of the running release names certificates of its own.
+    #[serde(default)]
+    pub ca_override: bool,
+    /// The machine below it.
+    #[serde(default)]
+    pub machine: Machine,
     /// How far its clock is ahead of the true time, in milliseconds.
     #[serde(default)]
     pub clock_offset_ms: i64,
@@ -203,9 +265,21 @@ impl Server {
         self.containers.iter_mut().find(|c| c.name == name)
     }
 
+    /// The path without the link that `/opt/weka` can be.
+    #[must_use]
+    pub fn real_path(&self, path: &str) -> String {
+        match (path.strip_prefix("/opt/weka"), &self.opt_weka_link) {
+            (Some(rest), Some(link)) if rest.is_empty() || rest.starts_with('/') => {
+                format!("{link}{rest}")
+            }
+            _ => path.to_owned(),
+        }
+    }
+
     /// The mount that a path lies on: the one with the longest mount point.
     #[must_use]
     pub fn mount_of(&self, path: &str) -> Option<&Mount> {
+        let path = self.real_path(path);
         self.mounts
             .iter()
             .filter(|m| {

@@ -20,6 +20,14 @@ pub(super) const ITEMS: &[Item] = &[
         |c| odd(c, "cluster task", Oddity::TimesOut),
     ),
     fault(
+        "status-times-out",
+        "The cluster's status does not come in time: not even the release is known",
+        |c| odd(c, "status -J", Oddity::TimesOut),
+    ),
+    fault("events-time-out", "The events do not come in time", |c| {
+        odd(c, "events", Oddity::TimesOut)
+    }),
+    fault(
         "no-leader",
         "The leader is just handed over: no command but the status is answered",
         |c| {

@@ -24,6 +24,11 @@ pub(super) const ITEMS: &[Item] = &[
         "4.0.5.40: machines instead of servers",
         || of(4, 0, 5, 40),
     ),
+    cluster(
+        "release-4.2-early",
+        "4.2.9.28: the driver minds some kernels",
+        || of(4, 2, 9, 28),
+    ),
     cluster("release-4.2", "4.2.18.34: alerts without severity", || {
         of(4, 2, 18, 34)
     }),
@@ -34,6 +39,11 @@ pub(super) const ITEMS: &[Item] = &[
         "release-4.4-early",
         "4.4.6: alerts without severity, no waiting tasks",
         || of(4, 4, 6, 0),
+    ),
+    cluster(
+        "release-4.4.8",
+        "4.4.8.76: its processes fall back to UDP by themselves",
+        || of(4, 4, 8, 76),
     ),
     cluster("release-4.4", "4.4.33", || of(4, 4, 33, 0)),
     cluster("release-5.0", "5.0.4.401", || of(5, 0, 4, 401)),

@@ -1,7 +1,5 @@
 //! What is wrong with the cluster as a whole.
 
-use checker_core::Version;
-
 use super::{Item, fault};
 use crate::model::{BlockTask, Cluster, Severity};
 
@@ -168,20 +166,6 @@ pub(super) const ITEMS: &[Item] = &[
             server.containers.push(single);
         },
     ),
-    fault("mixed-versions", "One backend runs an older release", |c| {
-        let [major, minor, revision, _] = c.release.numbers();
-        let older = Version::new(major, minor, revision.saturating_sub(1), 7);
-        for container in &mut c.backend_mut(3).containers {
-            container.release = older.clone();
-        }
-    }),
-    fault("mixed-clients", "One client runs an older release", |c| {
-        if let Some(client) = c.servers.iter_mut().find(|s| !s.is_backend()) {
-            for container in &mut client.containers {
-                container.release = Version::new(4, 2, 18, 34);
-            }
-        }
-    }),
     fault(
         "upgrade-running",
         "An upgrade runs, in its compute phase",

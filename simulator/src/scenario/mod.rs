@@ -8,13 +8,18 @@ mod access;
 mod answers;
 mod clients;
 mod clusters;
+mod disks;
 mod health;
+mod machines;
+mod members;
 mod nights;
 mod protocols;
 mod servers;
 mod services;
+mod settings;
 mod tasks;
 mod upgrades;
+mod versions;
 
 use crate::model::Cluster;
 
@@ -57,11 +62,16 @@ const ITEMS: &[&[Item]] = &[
     nights::ITEMS,
     access::ITEMS,
     answers::ITEMS,
+    versions::ITEMS,
     health::ITEMS,
+    members::ITEMS,
+    settings::ITEMS,
     tasks::ITEMS,
     protocols::ITEMS,
     services::ITEMS,
     servers::ITEMS,
+    machines::ITEMS,
+    disks::ITEMS,
     clients::ITEMS,
     upgrades::ITEMS,
 ];
@@ -116,7 +126,7 @@ impl std::fmt::Debug for Scenario {
 }
 
 impl Scenario {
-    /// Understands `healthy,nfs-statd-active,rebuild-started`.
+    /// Understands `healthy,nfs-statd,rebuild-started`.
     ///
     /// # Errors
     /// When a name is unknown, two exclude each other, or there is none.

@@ -122,13 +122,12 @@ pub(super) const ITEMS: &[Item] = &[
             group.allow_manage_gids = false;
         }
     }),
-    fault("nfs-statd-active", "rpc-statd runs on a backend", |c| {
-        statd(
-            c,
-            "rpc-statd.service",
-            Unit::new("loaded", "active", "running", "enabled"),
-        );
-    }),
+    fault("nfs-statd", "rpc-statd runs on a backend", statd_active),
+    fault(
+        "nfs-statd-active",
+        "The same, by its full name",
+        statd_active,
+    ),
     fault(
         "nfs-statd-notify-active",
         "rpc-statd-notify is active on a backend",
@@ -159,6 +158,14 @@ fn leave_nfs(c: &mut Cluster) {
     for server in &mut c.servers {
         server.local.retain(|l| l.kind != "ganesha");
     }
+}
+
+fn statd_active(c: &mut Cluster) {
+    statd(
+        c,
+        "rpc-statd.service",
+        Unit::new("loaded", "active", "running", "enabled"),
+    );
 }
 
 fn statd(c: &mut Cluster, unit: &str, state: Unit) {

@@ -1,10 +1,7 @@
 //! What is wrong with one server.
 
 use super::{Item, fault};
-use crate::model::{Mount, Unit};
-
-/// KiB in a GiB.
-const GIB: u64 = 1 << 20;
+use crate::model::Unit;
 
 pub(super) const ITEMS: &[Item] = &[
     fault(
@@ -43,37 +40,6 @@ pub(super) const ITEMS: &[Item] = &[
         "A backend whose date and du are those of busybox: stays green",
         |c| {
             c.backend_mut(1).busybox = true;
-        },
-    ),
-    fault(
-        "opt-weka-full",
-        "A backend has less than 4 GB free in /opt/weka; its data lies elsewhere",
-        |c| {
-            let server = c.backend_mut(2);
-            // The data directories keep their room, so that only one rule is broken.
-            server.mounts.push(Mount {
-                at: "/opt/weka/data".to_owned(),
-                device: "/dev/sdc1".to_owned(),
-                total: 200 * GIB,
-                used: 40 * GIB,
-            });
-            if let Some(mount) = server.mounts.iter_mut().find(|m| m.at == "/opt/weka") {
-                mount.used = mount.total - 3 * GIB;
-            }
-        },
-    ),
-    fault(
-        "data-dir-too-large",
-        "A container's directory is too large for the free space",
-        |c| {
-            // 117 GiB of data want 175.5 GiB free; 118 used of 240 GiB leave 122.
-            let server = c.backend_mut(2);
-            if let Some(size) = server.data_dirs.values_mut().max() {
-                *size = 117 * GIB;
-            }
-            if let Some(mount) = server.mounts.iter_mut().find(|m| m.at == "/opt/weka") {
-                mount.used = 118 * GIB;
-            }
         },
     ),
     fault("clock-off-10s", "A backend's clock is 10 s ahead", |c| {

@@ -83,7 +83,7 @@ fn situations_name_faults_that_exist() {
 
 #[test]
 fn faults_are_applied_one_after_the_other() {
-    let cluster = built("healthy, nfs-statd-active ,rebuild-started,release-5.1");
+    let cluster = built("healthy, nfs-statd ,rebuild-started,release-5.1");
     assert_eq!(cluster.release.to_string(), "5.1.25");
     assert_eq!(cluster.status, "REBUILDING");
     assert_eq!(
@@ -93,7 +93,7 @@ fn faults_are_applied_one_after_the_other() {
 }
 
 #[rstest]
-#[case("nfs-statd", Some("nfs-statd-active"))]
+#[case("nfs-statd-on", Some("nfs-statd"))]
 #[case("helthy", Some("healthy"))]
 #[case("rebuild-runing", Some("rebuild-running"))]
 #[case("zzzzzz", None)]
@@ -277,4 +277,86 @@ fn a_cluster_moves_in_time_with_its_history() {
     assert_eq!(cluster.now, now);
     assert_eq!(cluster.events[0].time, event + hours);
     assert_eq!(cluster.alerts[0].start, alert + hours);
+}
+
+/// What a probe prints on a server.
+fn probed(cluster: &Cluster, server: &str, key: &str) -> String {
+    let output = cluster.probe(server, key).expect("a probe");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+#[test]
+fn a_join_secret_shows_only_in_its_digest() {
+    let resources = |name| probed(&built(name), "weka-02", "host:local-resources");
+    let keys = |text: &str| -> Vec<String> {
+        let keys = text.lines().filter_map(|l| l.strip_prefix("key "));
+        keys.map(str::to_owned).collect()
+    };
+    assert_eq!(keys(&resources("healthy")), ["1", "1", "1"]);
+    assert_eq!(keys(&resources("join-secret-none")), ["1", "1", "0"]);
+    let other = resources("join-secret-other");
+    assert_eq!(keys(&other), ["1", "1", "2"]);
+    let digests: Vec<&str> = other.lines().take(2).collect();
+    assert_ne!(digests[0], digests[1]);
+    assert!(!other.contains("secret"), "{other}");
+    let printed = built("join-secret-none")
+        .weka_on("weka-02", &["local", "resources", "-C", "frontend0", "-J"]);
+    let printed: Value = serde_json::from_slice(&printed.stdout).expect("JSON");
+    assert_eq!(printed["join_secret"], serde_json::json!([]));
+}
+
+#[rstest]
+#[case("healthy", "weka-02", "open 10.0.0.13 14200")]
+#[case("container-stopped", "weka-02", "closed 10.0.0.13 14200")]
+#[case("container-stopped", "weka-02", "open 10.0.0.13 14300")]
+#[case("ports-closed", "weka-01", "closed 10.0.0.12 14000")]
+fn a_port_answers_unless_its_container_stands_or_a_wall_is_there(
+    #[case] scenario: &str,
+    #[case] asker: &str,
+    #[case] line: &str,
+) {
+    let text = probed(&built(scenario), asker, "host:ports");
+    assert!(text.lines().any(|l| l == line), "{text}");
+}
+
+#[test]
+fn what_lies_behind_a_link_is_found_there() {
+    let cluster = built("opt-weka-link");
+    let mounts = probed(&cluster, "weka-03", "host:mounts");
+    assert!(
+        mounts.starts_with("link /opt/weka\ndir /opt/weka /srv/weka\n"),
+        "{mounts}"
+    );
+    let space = probed(&cluster, "weka-03", "host:space");
+    let at = space.lines().filter(|line| line.ends_with(" /srv/weka"));
+    assert!(at.count() > 3, "{space}");
+}
+
+#[test]
+fn a_machine_tells_what_it_is() {
+    let text = |name, key| probed(&built(name), "weka-02", key);
+    assert!(text("healthy", "host:os").contains("== /etc/redhat-release\n"));
+    let fedora = text("os-unlisted", "host:os");
+    assert!(
+        fedora.contains("ID=\"fedora\"\n") && !fedora.contains("redhat"),
+        "{fedora}"
+    );
+    assert!(text("no-kernel-headers", "host:kernel-headers").ends_with("launder_folio untold\n"));
+    assert!(text("slow-cores", "host:cpu").contains("mhz 3 1197\n"));
+    assert!(text("boot-iommu-pt", "host:cmdline").ends_with(" iommu=pt\n"));
+    let missing = built("no-openssl").probe("weka-02", "host:tls");
+    assert_eq!(missing.map(|output| output.status), Some(3));
+}
+
+#[test]
+fn a_left_over_drive_is_only_in_the_configuration() {
+    let cluster = built("drive-left-over");
+    let disks = json(&cluster, "debug config show disks -J");
+    assert_eq!(
+        disks["DiskId<900>"]["lastPhaseOutGeneration"],
+        "ConfigGeneration<1>"
+    );
+    assert_eq!(disks["DiskId<900>"]["_targetState"]["state"], "INACTIVE");
+    let listed = json(&cluster, "cluster drive -J");
+    assert_eq!(listed.as_array().map(Vec::len), Some(36));
 }
