@@ -96,7 +96,7 @@ fn target() -> String {
     "4.4.33".to_owned()
 }
 
-const FILES: [(&str, &str); 10] = [
+const FILES: [(&str, &str); 11] = [
     ("access.toml", include_str!("table/access.toml")),
     ("answers.toml", include_str!("table/answers.toml")),
     ("clusters.toml", include_str!("table/clusters.toml")),
