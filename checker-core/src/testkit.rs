@@ -1,6 +1,8 @@
 //! Evidence by hand, for the tests of checks: raw text in, result out, through
 //! the same parsers and the same engine as in a run.
 
+pub mod parsers;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::check::{Check, UpgradePath, macro_support::BuiltIn};
-use crate::engine::{Run, Selection, judge_only};
+use crate::engine::{Rejudge, Run, Selection, judge_only};
 use crate::evidence::{End, RawRecord, Record, Redactor, ServerEvidence, Store};
 use crate::facts::{Fact, FactSpec, View, status::Status};
 use crate::registry::Registry;
@@ -351,30 +353,35 @@ impl Collected {
     /// Every result of these checks.
     #[must_use]
     pub fn judge(&self, checks: &[Arc<dyn Check>], data: &ReleaseData) -> Vec<CheckResult> {
+        let slot = Slot {
+            server: None,
+            key: String::new(),
+        };
+        self.again(checks, data).judge(self, &slot)
+    }
+
+    /// These checks, to be judged over this evidence with one place damaged.
+    #[must_use]
+    pub fn again<'d>(&self, checks: &[Arc<dyn Check>], data: &'d ReleaseData) -> Again<'d> {
         let mut registry = Registry::new();
         for check in checks {
             registry.register(Arc::clone(check)).expect("a good id");
         }
-        let path = Status::read(&View::cluster(&self.store))
-            .ok()
-            .map(|status| UpgradePath {
-                from: status.release,
-                to: self.target.clone(),
-            });
-        let selection = Selection {
-            clients: true,
-            ..Selection::default()
-        };
-        judge_only(
-            &registry,
-            &selection,
-            &self.store,
-            path.as_ref(),
-            &self.target,
-            self.now,
-            data,
+        Again(
+            Rejudge::new(&registry, &self.store, &self.target, self.now, data).expect("a plan"),
         )
-        .expect("a plan")
+    }
+}
+
+/// Checks that are judged again and again; see [`Collected::again`].
+pub struct Again<'d>(Rejudge<'d>);
+
+impl Again<'_> {
+    /// Every result over evidence that differs in this place from that of the beginning.
+    #[must_use]
+    pub fn judge(&self, damaged: &Collected, slot: &Slot) -> Vec<CheckResult> {
+        self.0
+            .judge(&damaged.store, &slot.key, slot.server.as_deref())
     }
 }
 

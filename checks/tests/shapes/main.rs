@@ -16,7 +16,7 @@ use checker_core::engine::{self, Limits, Request, Selection};
 use checker_core::event::Observers;
 use checker_core::release_data::ReleaseData;
 use checker_core::report::CheckResult;
-use checker_core::testkit::{Collected, Slot};
+use checker_core::testkit::{Again, Collected, Slot};
 use checker_core::{Outcome, Registry, Version};
 use checker_simulator::{Cluster, Simulator};
 use rayon::prelude::*;
@@ -105,40 +105,82 @@ struct Wrong {
     example: String,
 }
 
-/// Judges `check` over each damaged form of one answer, and collects what
-/// `is_wrong` says of its results, given what was said before.
-fn judge_damaged(
-    base: &Base,
-    evidence: &Collected,
-    check: &Arc<dyn Check>,
-    slot: &Slot,
-    damages: &[Damage],
-    is_wrong: impl Fn(Option<&(Outcome, &str)>, &CheckResult) -> bool + Sync,
-) -> Vec<Wrong> {
-    let id = &check.info().id;
-    let before = said(&base.results, id);
-    let judge = |damage: &Damage| {
-        let damaged = evidence.with(slot, damage.end.clone(), &damage.stdout, damage.stderr);
-        let results = damaged.judge(std::slice::from_ref(check), &DATA);
-        let wrong = results.into_iter().find(|result| {
-            result.summary.contains("a fault of the tool")
-                || is_wrong(before.get(result.target.as_str()), result)
-        })?;
+/// Some checks of a base, and the evidence that they are judged by.
+struct Panel<'b> {
+    base: &'b Base,
+    checks: Vec<Arc<dyn Check>>,
+    evidence: Collected,
+    again: Again<'static>,
+    /// What was said before anything was damaged, by check and target.
+    before: BTreeMap<(&'b str, &'b str), (Outcome, &'b str)>,
+}
+
+impl<'b> Panel<'b> {
+    fn new(base: &'b Base, checks: Vec<Arc<dyn Check>>) -> Self {
+        let evidence = base.evidence.only_for(&checks);
+        let again = evidence.again(&checks, &DATA);
+        let before = base
+            .results
+            .iter()
+            .map(|r| ((r.check.as_str(), r.target.as_str()), (r.outcome, r.summary.as_str())))
+            .collect();
+        Self {
+            base,
+            checks,
+            evidence,
+            again,
+            before,
+        }
+    }
+
+    /// Judges the checks over each damaged form of one answer, and collects
+    /// what `is_wrong` says of their results, given what was said before.
+    fn judge(
+        &self,
+        slot: &Slot,
+        damages: &[Damage],
+        is_wrong: impl Fn(Option<&(Outcome, &str)>, &CheckResult) -> bool + Sync,
+    ) -> Vec<Wrong> {
+        let judge = |damage: &Damage| {
+            let damaged =
+                self.evidence
+                    .with(slot, damage.end.clone(), &damage.stdout, damage.stderr);
+            let results = self.again.judge(&damaged, slot);
+            let wrong = results.into_iter().filter(|result| {
+                let slot = (result.check.as_str(), result.target.as_str());
+                result.summary.contains("a fault of the tool")
+                    || is_wrong(self.before.get(&slot), result)
+            });
+            let wrong = wrong.map(|result| self.wrong(slot, damage, &result));
+            // One target of a check stands for all.
+            let by_check: BTreeMap<_, _> = wrong.map(|w| (w.check.clone(), w)).collect();
+            by_check.into_values().collect::<Vec<_>>()
+        };
+        damages.par_iter().flat_map_iter(judge).collect()
+    }
+
+    fn wrong(&self, slot: &Slot, damage: &Damage, result: &CheckResult) -> Wrong {
         let key = slot.key.split('/').next().unwrap_or_default();
-        Some(Wrong {
-            check: id.clone(),
+        Wrong {
+            check: result.check.clone(),
             key: key.to_owned(),
             what: damage.what.clone(),
             example: format!(
                 "{}: {} {}: {}",
-                base.name,
-                wrong.outcome.as_str(),
-                wrong.target,
-                wrong.summary
+                self.base.name,
+                result.outcome.as_str(),
+                result.target,
+                result.summary
             ),
-        })
-    };
-    damages.par_iter().filter_map(judge).collect()
+        }
+    }
+}
+
+/// Whether a check says that it is judged by the answers under this key.
+fn needs(check: &Arc<dyn Check>, key: &str) -> bool {
+    let stem = key.split('/').next().unwrap_or_default();
+    let needs = check.needs();
+    stem == "weka:status" || needs.iter().any(|spec| spec.evidence().any(|k| k == stem))
 }
 
 /// Fails when something is wrong that is not in the table of exceptions, and
@@ -183,6 +225,7 @@ const WELL: &[(&str, &str)] = &[
     ("4.4.21.2", "5.1.25"),
     ("4.2.8.66", "4.2.18.34"),
     ("4.4.0", "4.4.8.76"),
+    ("smb-separate", "4.4.33"),
 ];
 
 static WELL_BASES: LazyLock<Vec<Base>> = LazyLock::new(|| {
@@ -227,15 +270,15 @@ const ONE_OF_EACH: [&str; 2] = ["weka-01", "client-01"];
 
 #[test]
 fn no_answer_is_never_green() {
-    let wrong = over_all_well(|base, evidence, check, slot| {
-        let record = evidence.record(slot).expect("it is there");
+    let wrong = over_all_well(|panel, slot| {
+        let record = panel.evidence.record(slot).expect("it is there");
         let mut damages = damage::no_answer(record);
         if slot.server.is_some() {
             damages.extend(damage::wrong_text());
         } else {
             damages.extend(damage::wrong_json(record));
         }
-        judge_damaged(base, evidence, check, slot, &damages, |before, after| {
+        panel.judge(slot, &damages, |before, after| {
             about(slot, after)
                 && before.is_none_or(|b| b.0 != Outcome::Skipped)
                 && is_green(after.outcome)
@@ -254,12 +297,12 @@ fn about(slot: &Slot, result: &CheckResult) -> bool {
 
 #[test]
 fn noise_around_an_answer_changes_nothing() {
-    let wrong = over_all_well(|base, evidence, check, slot| {
+    let wrong = over_all_well(|panel, slot| {
         if slot.server.is_some() {
             return Vec::new();
         }
-        let damages = [damage::noise(evidence.record(slot).expect("it is there"))];
-        judge_damaged(base, evidence, check, slot, &damages, |before, after| {
+        let damages = [damage::noise(panel.evidence.record(slot).expect("it is there"))];
+        panel.judge(slot, &damages, |before, after| {
             before != Some(&(after.outcome, after.summary.as_str()))
         })
     });
@@ -270,36 +313,36 @@ fn noise_around_an_answer_changes_nothing() {
 /// for another reason.
 #[test]
 fn a_missing_member_makes_no_other_green() {
-    let wrong = over_all_well(|base, evidence, check, slot| {
-        let record = evidence.record(slot).expect("it is there");
+    let wrong = over_all_well(|panel, slot| {
+        let record = panel.evidence.record(slot).expect("it is there");
         let damages = if slot.server.is_some() {
             damage::lines(record)
         } else {
             damage::fields(record, Some(record))
         };
-        judge_damaged(base, evidence, check, slot, &damages, |before, after| {
+        panel.judge(slot, &damages, |before, after| {
             is_green(after.outcome) && before != Some(&(after.outcome, after.summary.as_str()))
         })
     });
     hold(known::Kind::OtherGreen, wrong);
 }
 
-fn over_all_well(
-    judge: impl Fn(&Base, &Collected, &Arc<dyn Check>, &Slot) -> Vec<Wrong> + Sync,
-) -> Vec<Wrong> {
-    let checks: Vec<_> = REGISTRY.iter().collect();
-    let pairs: Vec<_> = WELL_BASES
-        .iter()
-        .flat_map(|base| checks.iter().map(move |check| (base, *check)))
-        .filter(|(base, check)| base.applies(check))
-        .collect();
-    let of_pair = |(base, check): (&Base, &Arc<dyn Check>)| {
-        let evidence = base.evidence.only_for(std::slice::from_ref(check));
-        let slots = places(&evidence, &ONE_OF_EACH);
-        let wrong = slots.iter().map(|slot| judge(base, &evidence, check, slot));
-        wrong.flatten().collect::<Vec<_>>()
+fn over_all_well(judge: impl Fn(&Panel<'_>, &Slot) -> Vec<Wrong> + Sync) -> Vec<Wrong> {
+    let of_base = |base: &Base| {
+        let applying = || REGISTRY.iter().filter(|check| base.applies(check));
+        let all = base.evidence.only_for(&applying().cloned().collect::<Vec<_>>());
+        let slots = places(&all, &ONE_OF_EACH);
+        let of_slot = |slot: &Slot| {
+            let checks = applying().filter(|check| needs(check, &slot.key));
+            let panel = Panel::new(base, checks.cloned().collect());
+            if panel.checks.is_empty() {
+                return Vec::new();
+            }
+            judge(&panel, slot)
+        };
+        slots.par_iter().flat_map_iter(of_slot).collect::<Vec<_>>()
     };
-    pairs.into_par_iter().flat_map(of_pair).collect()
+    WELL_BASES.par_iter().flat_map(of_base).collect()
 }
 
 /// Whatever is taken out of the answers by which a check is red or yellow, it
@@ -328,8 +371,9 @@ fn damaged_scenario(healthy: &Base, base: &Base) -> Vec<Wrong> {
         if bad.is_empty() || said(&healthy.results, id) == said(&base.results, id) {
             continue;
         }
-        let evidence = base.evidence.only_for(std::slice::from_ref(check));
-        let again = evidence.judge(std::slice::from_ref(check), &DATA);
+        let panel = Panel::new(base, vec![Arc::clone(check)]);
+        let evidence = &panel.evidence;
+        let again = evidence.judge(&panel.checks, &DATA);
         assert_eq!(
             said(&again, id),
             said(&base.results, id),
@@ -342,7 +386,7 @@ fn damaged_scenario(healthy: &Base, base: &Base) -> Vec<Wrong> {
         } else {
             bad.keys().copied().take(1).collect()
         };
-        for slot in places(&evidence, &servers) {
+        for slot in places(evidence, &servers) {
             let record = evidence.record(&slot).expect("it is there");
             let mut damages = damage::no_answer(record);
             if slot.server.is_some() {
@@ -352,14 +396,9 @@ fn damaged_scenario(healthy: &Base, base: &Base) -> Vec<Wrong> {
                 damages.extend(damage::wrong_json(record));
                 damages.extend(damage::fields(record, healthy.evidence.record(&slot)));
             }
-            wrong.extend(judge_damaged(
-                base,
-                &evidence,
-                check,
-                &slot,
-                &damages,
-                |_, after| bad.contains_key(after.target.as_str()) && is_green(after.outcome),
-            ));
+            wrong.extend(panel.judge(&slot, &damages, |_, after| {
+                bad.contains_key(after.target.as_str()) && is_green(after.outcome)
+            }));
         }
     }
     wrong
