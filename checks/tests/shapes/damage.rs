@@ -206,7 +206,9 @@ impl fmt::Display for Place {
 
 /// The answer with every member damaged, one by one: taken out, null, of a
 /// wrong type, an empty text; in the rows that differ from `healthy` (which
-/// are the rows that matter), in the first, and in all rows at once.
+/// are the rows that matter), in the first, and in all rows at once. Of an
+/// answer that is as with `healthy` only all rows at once, in fewer ways: it
+/// is not where the fault is.
 ///
 /// Nothing for an answer that is no JSON.
 pub(super) fn fields(record: &Record, healthy: Option<&Record>) -> Vec<Damage> {
@@ -214,6 +216,7 @@ pub(super) fn fields(record: &Record, healthy: Option<&Record>) -> Vec<Damage> {
         return Vec::new();
     };
     let healthy = healthy.and_then(|r| find_json(r.stdout()).ok());
+    let brief = healthy.as_ref() == Some(&value);
     let mut places = Vec::new();
     walk(&value, healthy.as_ref(), &Place(Vec::new()), &mut places);
     let mut damages = Vec::new();
@@ -234,6 +237,9 @@ pub(super) fn fields(record: &Record, healthy: Option<&Record>) -> Vec<Damage> {
                 changes.push(("a negative number for", Some(json!(-7))));
             }
             _ => {}
+        }
+        if brief {
+            changes.truncate(1);
         }
         for (what, new) in changes {
             let mut damaged = value.clone();
@@ -274,7 +280,9 @@ fn walk<'v>(
                 .iter()
                 .enumerate()
                 .filter(|(n, row)| *n > 0 && healthy.is_none_or(|h| h.get(n) != Some(row)));
-            let chosen = rows.iter().enumerate().take(1).chain(odd.take(ROWS));
+            // Each row of a list of two or more stands for the first too.
+            let first = usize::from(rows.len() < 2 || healthy != Some(value));
+            let chosen = rows.iter().enumerate().take(first).chain(odd.take(ROWS));
             for (n, row) in chosen {
                 walk(
                     row,

@@ -160,10 +160,14 @@ impl<'b> Panel<'b> {
     }
 
     fn wrong(&self, slot: &Slot, damage: &Damage, result: &CheckResult) -> Wrong {
-        let key = slot.key.split('/').next().unwrap_or_default();
+        let stem = slot.key.split('/').next().unwrap_or_default();
+        let role = match slot.server.as_deref() {
+            Some(name) if name.starts_with("client") => " of a client",
+            _ => "",
+        };
         Wrong {
             check: result.check.clone(),
-            key: key.to_owned(),
+            key: format!("{stem}{role}"),
             what: damage.what.clone(),
             example: format!(
                 "{}: {} {}: {}",
@@ -180,7 +184,9 @@ impl<'b> Panel<'b> {
 fn needs(check: &Arc<dyn Check>, key: &str) -> bool {
     let stem = key.split('/').next().unwrap_or_default();
     let needs = check.needs();
-    stem == "weka:status" || needs.iter().any(|spec| spec.evidence().any(|k| k == stem))
+    // Where the upgrade starts decides whether a check applies.
+    let starts = stem == "weka:status" && !check.applies_always();
+    starts || needs.iter().any(|spec| spec.evidence().any(|k| k == stem))
 }
 
 /// Fails when something is wrong that is not in the table of exceptions, and
@@ -318,7 +324,7 @@ fn a_missing_member_makes_no_other_green() {
         let damages = if slot.server.is_some() {
             damage::lines(record)
         } else {
-            damage::fields(record, Some(record))
+            damage::fields(record, None)
         };
         panel.judge(slot, &damages, |before, after| {
             is_green(after.outcome) && before != Some(&(after.outcome, after.summary.as_str()))
@@ -355,7 +361,7 @@ fn no_damage_makes_a_bad_result_good() {
     let names: Vec<_> = names.iter().filter(|(name, _)| *name != "large").collect();
     let wrong = names
         .par_iter()
-        .flat_map(|(name, _)| damaged_scenario(&healthy, &Base::new(name, "4.4.33")))
+        .flat_map(|(name, _)| {let t=std::time::Instant::now(); let b=Base::new(name, "4.4.33"); let u=t.elapsed(); let r=damaged_scenario(&healthy, &b); eprintln!("TIME {name} {u:?} {:?}", t.elapsed()); r})
         .collect();
     hold(known::Kind::BadBecomesGood, wrong);
 }
@@ -388,13 +394,20 @@ fn damaged_scenario(healthy: &Base, base: &Base) -> Vec<Wrong> {
         };
         for slot in places(evidence, &servers) {
             let record = evidence.record(&slot).expect("it is there");
+            let usual = healthy.evidence.record(&slot);
+            let as_usual = usual.is_some_and(|r| r.stdout() == record.stdout());
+            // Of the servers that are as ever, the first two stand for all.
+            let named = |name: &str| ["weka-01", "weka-02"].contains(&name) || bad.contains_key(name);
+            if as_usual && slot.server.as_deref().is_some_and(|name| !named(name)) {
+                continue;
+            }
             let mut damages = damage::no_answer(record);
             if slot.server.is_some() {
                 damages.extend(damage::wrong_text());
                 damages.extend(damage::lines(record));
             } else {
                 damages.extend(damage::wrong_json(record));
-                damages.extend(damage::fields(record, healthy.evidence.record(&slot)));
+                damages.extend(damage::fields(record, usual));
             }
             wrong.extend(panel.judge(&slot, &damages, |_, after| {
                 bad.contains_key(after.target.as_str()) && is_green(after.outcome)
