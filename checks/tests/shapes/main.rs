@@ -358,10 +358,10 @@ fn no_damage_makes_a_bad_result_good() {
     let healthy = Base::new("healthy", "4.4.33");
     // Five hundred servers tell nothing that six don't.
     let names = checker_simulator::scenarios();
-    let names: Vec<_> = names.iter().filter(|(name, _)| *name != "large").collect();
+    let names: Vec<_> = names.iter().filter(|(name, _)| *name != "large").rev().collect();
     let wrong = names
         .par_iter()
-        .flat_map(|(name, _)| {let t=std::time::Instant::now(); let b=Base::new(name, "4.4.33"); let u=t.elapsed(); let r=damaged_scenario(&healthy, &b); eprintln!("TIME {name} {u:?} {:?}", t.elapsed()); r})
+        .flat_map(|(name, _)| {let t=std::time::Instant::now(); let b=Base::new(name, "4.4.33"); let u=t.elapsed(); let r=damaged_scenario(&healthy, &b); eprintln!("TIME {name} {u:?} {:?}", t.elapsed()); for w in &r { if known::find(known::Kind::BadBecomesGood,&w.check,&w.key,&w.what).is_empty() {eprintln!("W | {} | {} | {} | {}", w.check,w.key,w.what,w.example);}} r})
         .collect();
     hold(known::Kind::BadBecomesGood, wrong);
 }
