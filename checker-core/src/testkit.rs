@@ -367,9 +367,7 @@ impl Collected {
         for check in checks {
             registry.register(Arc::clone(check)).expect("a good id");
         }
-        Again(
-            Rejudge::new(&registry, &self.store, &self.target, self.now, data).expect("a plan"),
-        )
+        Again(Rejudge::new(&registry, &self.store, &self.target, self.now, data).expect("a plan"))
     }
 }
 

@@ -123,7 +123,10 @@ fn bundles(corpus: &Path, scenario: &str, run: &Run) -> io::Result<()> {
     let path = bundle::write(dir.path(), &contents).expect("written");
     let packed = fs::read(path)?;
     let mut unpacked = Vec::new();
-    io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&packed[..]), &mut unpacked)?;
+    io::Read::read_to_end(
+        &mut flate2::read::GzDecoder::new(&packed[..]),
+        &mut unpacked,
+    )?;
     seed(corpus, "bundle", &format!("{scenario}.tar.gz"), packed)?;
     seed(corpus, "bundle", &format!("{scenario}.tar"), unpacked)
 }

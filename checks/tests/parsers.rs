@@ -63,8 +63,26 @@ enum Change {
 
 fn change() -> impl Strategy<Value = Change> {
     let words = prop::sample::select(vec![
-        "null", "-1", "0", "1e400", "\"\"", "{}", "[]", "[", "}", ",", ":", "\n", "\0", "%", "=",
-        "\u{fffd}", "99999999999999999999", "HostId<", "true", " ",
+        "null",
+        "-1",
+        "0",
+        "1e400",
+        "\"\"",
+        "{}",
+        "[]",
+        "[",
+        "}",
+        ",",
+        ":",
+        "\n",
+        "\0",
+        "%",
+        "=",
+        "\u{fffd}",
+        "99999999999999999999",
+        "HostId<",
+        "true",
+        " ",
     ]);
     let bytes = prop_oneof![
         words.prop_map(|word| word.as_bytes().to_vec()),
@@ -110,7 +128,11 @@ fn the_samples_are_read() {
         parsers::fact(spec, 0, &answers)
     };
     let read = SAMPLES.0.iter().filter(|sample| read(sample)).count();
-    assert!(read * 3 > SAMPLES.0.len() * 2, "{read} of {}", SAMPLES.0.len());
+    assert!(
+        read * 3 > SAMPLES.0.len() * 2,
+        "{read} of {}",
+        SAMPLES.0.len()
+    );
 }
 
 proptest! {

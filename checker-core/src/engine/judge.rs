@@ -60,7 +60,10 @@ pub(super) fn read_again(
 ) -> Readings {
     let (stem, _) = key.split_once('/').unwrap_or((key, ""));
     let mut readings = before.clone();
-    for spec in specs.iter().filter(|spec| spec.evidence().any(|k| k == stem)) {
+    for spec in specs
+        .iter()
+        .filter(|spec| spec.evidence().any(|k| k == stem))
+    {
         match spec.scope {
             FactScope::Cluster => {
                 readings.insert((spec.name, None), read_one(spec, None, store));

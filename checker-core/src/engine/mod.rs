@@ -307,8 +307,7 @@ impl<'a> Rejudge<'a> {
         key: &str,
         server: Option<&str>,
     ) -> Vec<crate::report::CheckResult> {
-        let readings =
-            judge::read_again(&self.plan.facts, store, &self.readings, key, server);
+        let readings = judge::read_again(&self.plan.facts, store, &self.readings, key, server);
         let facts = crate::facts::FactTable::new(store, readings);
         let (other_path, other_route);
         let (path, route) = if key == crate::facts::status::STATUS.key {

@@ -373,7 +373,10 @@ mod tests {
     #[test]
     fn an_empty_object_is_no_list() {
         let error = Object::list(&json!({})).expect_err("no list");
-        assert_eq!(error.to_string(), "answer: an object in the place of a list");
+        assert_eq!(
+            error.to_string(),
+            "answer: an object in the place of a list"
+        );
         assert_eq!(Object::list(&json!([])).expect("a list").len(), 0);
     }
 

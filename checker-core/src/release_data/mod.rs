@@ -201,7 +201,12 @@ impl ReleaseData {
         is_own: bool,
     ) -> Result<Self, ReleaseDataError> {
         let file = "text";
-        self.replace(kind, Text { file, text }, is_own, Date::constant(2026, 7, 15))?;
+        self.replace(
+            kind,
+            Text { file, text },
+            is_own,
+            Date::constant(2026, 7, 15),
+        )?;
         Ok(self)
     }
 

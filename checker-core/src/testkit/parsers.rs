@@ -9,9 +9,9 @@ use jiff::Timestamp;
 
 use crate::evidence::{End, RawRecord, Redactor, ServerEvidence, Store};
 use crate::facts::{FactScope, FactSpec, View, servers};
+use crate::registry::Registry;
 use crate::release_data::{PartKind, ReleaseData};
 use crate::server::{Reach, Role, Server, Transport};
-use crate::registry::Registry;
 use crate::{bundle, fleet, report};
 
 pub use crate::facts::find_json;

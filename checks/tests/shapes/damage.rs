@@ -140,7 +140,10 @@ pub(super) fn lines(record: &Record) -> Vec<Damage> {
         for (what, number) in [
             ("x", "x"),
             ("-1", "-1"),
-            ("a number of 40 digits", "9999999999999999999999999999999999999999"),
+            (
+                "a number of 40 digits",
+                "9999999999999999999999999999999999999999",
+            ),
             ("nothing", ""),
         ] {
             let Some(line) = with_numbers(lines[at], number) else {
