@@ -172,14 +172,14 @@ const KNOWN: &[Known] = &[
         kind: Kind::NoAnswer,
         check: "config/obsolete-overrides",
         key: "weka:overrides",
-        what: &["[]", "null"],
+        what: &["[]", "null", "{}"],
         because: "this is how the releases write that nothing is set",
     },
     Known {
         kind: Kind::NoAnswer,
         check: "config/overrides",
         key: "weka:overrides",
-        what: &["[]", "null"],
+        what: &["[]", "null", "{}"],
         because: "this is how the releases write that nothing is set",
     },
     Known {
