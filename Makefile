@@ -1,6 +1,6 @@
 # What can be done here. `make test` is what every change must pass.
 
-.PHONY: help demo test setup bench generate
+.PHONY: help demo test setup bench generate fuzz
 .DEFAULT_GOAL := help
 
 help:
@@ -8,6 +8,7 @@ help:
 	@echo 'make test    install what the tests need, then format, lints, documents and all tests'
 	@echo 'make generate  write anew what documents show of the tool: picture, example log, list of checks, schema'
 	@echo 'make bench   measure a check of 5, 25 and 100 servers against plain ssh (about 10 minutes)'
+	@echo 'make fuzz    fuzz everything that reads text from outside (about 15 minutes; needs cargo-fuzz and a nightly compiler)'
 
 # The report of a cluster with things to fix ends with an exit status of its
 # own (0 to 3); only what is above is a failure of the demonstration.
@@ -33,3 +34,14 @@ generate:
 
 bench: setup
 	cargo bench --bench fleet
+
+# How long each fuzz target runs.
+SECONDS_EACH ?= 120
+
+fuzz:
+	@cargo fuzz --version >/dev/null 2>&1 || { echo 'fuzz: cargo-fuzz is missing: cargo install cargo-fuzz' >&2; exit 1; }
+	@cargo +nightly --version >/dev/null 2>&1 || { echo 'fuzz: a nightly compiler is missing: rustup toolchain install nightly' >&2; exit 1; }
+	cargo run --quiet --package checker-checks --example fuzz_seeds -- fuzz/corpus
+	set -e; for target in $$(cargo +nightly fuzz list); do \
+		cargo +nightly fuzz run --sanitizer none "$$target" -- -max_total_time=$(SECONDS_EACH) -timeout=20 -max_len=65536; \
+	done

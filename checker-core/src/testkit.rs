@@ -1,16 +1,18 @@
 //! Evidence by hand, for the tests of checks: raw text in, result out, through
 //! the same parsers and the same engine as in a run.
 
+pub mod parsers;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::check::{UpgradePath, macro_support::BuiltIn};
-use crate::engine::{Selection, judge_only};
-use crate::evidence::{End, RawRecord, Redactor, ServerEvidence, Store};
-use crate::facts::{Fact, View, status::Status};
+use crate::check::{Check, UpgradePath, macro_support::BuiltIn};
+use crate::engine::{Rejudge, Run, Selection, judge_only};
+use crate::evidence::{End, RawRecord, Record, Redactor, ServerEvidence, Store};
+use crate::facts::{Fact, FactSpec, View, status::Status};
 use crate::registry::Registry;
 use crate::release_data::ReleaseData;
 use crate::report::CheckResult;
@@ -230,6 +232,154 @@ impl Evidence {
         let mut results = self.judge(check, target);
         assert_eq!(results.len(), 1, "{results:#?}");
         results.remove(0)
+    }
+}
+
+/// What a run collected, to be damaged in one place and judged again without
+/// asking anybody.
+#[derive(Debug, Clone)]
+pub struct Collected {
+    store: Store,
+    now: Timestamp,
+    target: Version,
+}
+
+/// Where one answer stands in [`Collected`] evidence.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Slot {
+    /// The server that answered; `None` for the cluster's commands.
+    pub server: Option<String>,
+    /// The key of the evidence.
+    pub key: String,
+}
+
+impl Collected {
+    /// What this run collected.
+    #[must_use]
+    pub fn of(run: &Run) -> Self {
+        Self {
+            store: run.store.clone(),
+            now: run.report.run.started_at,
+            target: run.report.target_version.clone(),
+        }
+    }
+
+    /// Only what these checks say they are judged by, and the status, which
+    /// tells where the upgrade starts.
+    #[must_use]
+    pub fn only_for(&self, checks: &[Arc<dyn Check>]) -> Self {
+        let needs: Vec<FactSpec> = checks.iter().flat_map(|check| check.needs()).collect();
+        let needed = |key: &str| {
+            let (stem, _) = key.split_once('/').unwrap_or((key, ""));
+            stem == "weka:status" || needs.iter().any(|spec| spec.evidence().any(|k| k == stem))
+        };
+        let mut store = Store::default();
+        for record in self.store.cluster_records() {
+            if needed(record.key()) {
+                store.insert_cluster(record.clone());
+            }
+        }
+        for server in self.store.servers() {
+            let mut server = server.clone();
+            server.records.retain(|key, _| needed(key));
+            store.insert_server(server);
+        }
+        Self {
+            store,
+            ..self.clone()
+        }
+    }
+
+    /// Every place where there is an answer.
+    #[must_use]
+    pub fn slots(&self) -> Vec<Slot> {
+        let cluster = self.store.cluster_records().map(|record| Slot {
+            server: None,
+            key: record.key().to_owned(),
+        });
+        let servers = self.store.servers().iter().flat_map(|server| {
+            server.records.keys().map(|key| Slot {
+                server: Some(server.server.name.clone()),
+                key: key.clone(),
+            })
+        });
+        let mut slots: Vec<Slot> = cluster.chain(servers).collect();
+        slots.dedup();
+        slots
+    }
+
+    /// The answer that counts in this place.
+    #[must_use]
+    pub fn record(&self, slot: &Slot) -> Option<&Record> {
+        match &slot.server {
+            None => self.store.cluster(&slot.key),
+            Some(name) => {
+                let mut servers = self.store.servers().iter();
+                servers
+                    .find(|s| s.server.name == *name)
+                    .and_then(|s| s.records.get(&slot.key))
+            }
+        }
+    }
+
+    /// The same evidence, but for this place, where something else was answered.
+    #[must_use]
+    pub fn with(&self, slot: &Slot, end: End, stdout: &[u8], stderr: &str) -> Self {
+        let Some(record) = self.record(slot) else {
+            return self.clone();
+        };
+        let record = record.answering(end, stdout.to_vec(), stderr.as_bytes().to_vec());
+        let mut store = Store::default();
+        for other in self.store.cluster_records() {
+            store.insert_cluster(other.clone());
+        }
+        for server in self.store.servers() {
+            let mut server = server.clone();
+            if Some(&server.server.name) == slot.server.as_ref() {
+                server.records.insert(slot.key.clone(), record.clone());
+            }
+            store.insert_server(server);
+        }
+        if slot.server.is_none() {
+            // The answer given last is the one that counts.
+            store.insert_cluster(record);
+        }
+        Self {
+            store,
+            ..self.clone()
+        }
+    }
+
+    /// Every result of these checks.
+    #[must_use]
+    pub fn judge(&self, checks: &[Arc<dyn Check>], data: &ReleaseData) -> Vec<CheckResult> {
+        let slot = Slot {
+            server: None,
+            key: String::new(),
+        };
+        self.again(checks, data).judge(self, &slot)
+    }
+
+    /// These checks, to be judged over this evidence with one place damaged.
+    #[must_use]
+    pub fn again<'d>(&self, checks: &[Arc<dyn Check>], data: &'d ReleaseData) -> Again<'d> {
+        let mut registry = Registry::new();
+        for check in checks {
+            registry.register(Arc::clone(check)).expect("a good id");
+        }
+        Again(Rejudge::new(&registry, &self.store, &self.target, self.now, data).expect("a plan"))
+    }
+}
+
+/// Checks that are judged again and again; see [`Collected::again`].
+pub struct Again<'d>(Rejudge<'d>);
+
+impl Again<'_> {
+    /// Every result over evidence that differs in this place from that of the beginning.
+    #[must_use]
+    pub fn judge(&self, damaged: &Collected, slot: &Slot) -> Vec<CheckResult> {
+        self.0
+            .judge(&damaged.store, &slot.key, slot.server.as_deref())
     }
 }
 

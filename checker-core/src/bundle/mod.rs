@@ -33,6 +33,8 @@ pub use error::BundleError;
 pub use layout::{FORMAT, Manifest, ManifestFile, RunSettings};
 pub use machine::Machine;
 pub use open::{Bundle, open};
+#[cfg(feature = "testkit")]
+pub(crate) use open::{open_bytes, open_unpacked};
 pub use source::BundleSource;
 pub(crate) use write::hexadecimal;
 pub use write::{BundleContents, file_name, write};

@@ -61,6 +61,31 @@ pub fn open(path: &Path) -> Result<Bundle, BundleError> {
     })
 }
 
+/// Reads a bundle that is in memory, for property tests and fuzz targets.
+///
+/// # Errors
+/// As [`open`].
+#[cfg(feature = "testkit")]
+pub(crate) fn open_bytes(bytes: &[u8]) -> Result<Bundle, BundleError> {
+    read(bytes, bytes.len() as u64, BOUNDS).map_err(|error| match error {
+        ReadError::Bundle(error) => error,
+        ReadError::Io(source) => BundleError::Io {
+            action: "reading",
+            path: Path::new("memory").to_owned(),
+            source,
+        },
+    })
+}
+
+/// What is behind the gzip layer of a bundle, which a fuzzer can't get through.
+///
+/// # Errors
+/// As [`open`].
+#[cfg(feature = "testkit")]
+pub(crate) fn open_unpacked(bytes: &[u8]) -> Result<Bundle, BundleError> {
+    Files::of(bytes, BOUNDS)?.bundle()
+}
+
 #[derive(Debug)]
 enum ReadError {
     Bundle(BundleError),

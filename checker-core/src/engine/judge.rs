@@ -1,6 +1,5 @@
 //! Reads the facts, then asks every check about each of its targets.
 
-use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rayon::prelude::*;
@@ -10,7 +9,7 @@ use crate::check::{Applies, Check, Context, UpgradePath};
 use crate::contract::{Judgement, Outcome, Scope};
 use crate::event::{Event, Observers};
 use crate::evidence::{ServerEvidence, Store};
-use crate::facts::{FactScope, FactSpec, FactTable, Missing, Reading, View, Why};
+use crate::facts::{FactScope, FactSpec, FactTable, Missing, Reading, Readings, View, Why};
 use crate::report::CheckResult;
 
 pub(super) fn judge(
@@ -20,7 +19,18 @@ pub(super) fn judge(
     context: &Context<'_>,
     observers: &Observers,
 ) -> Vec<CheckResult> {
-    let facts = read_facts(&plan.facts, store);
+    let facts = FactTable::new(store, read_facts(&plan.facts, store));
+    judge_by(plan, &facts, store, path, context, observers)
+}
+
+pub(super) fn judge_by(
+    plan: &Plan,
+    facts: &FactTable<'_>,
+    store: &Store,
+    path: Option<&UpgradePath>,
+    context: &Context<'_>,
+    observers: &Observers,
+) -> Vec<CheckResult> {
     let slots: Vec<_> = plan
         .checks
         .iter()
@@ -29,7 +39,7 @@ pub(super) fn judge(
     let results: Vec<CheckResult> = slots
         .par_iter()
         .map(|(check, (scope, server))| {
-            judge_one(check.as_ref(), *scope, *server, path, &facts, context)
+            judge_one(check.as_ref(), *scope, *server, path, facts, context)
         })
         .collect();
     for result in &results {
@@ -38,7 +48,39 @@ pub(super) fn judge(
     results
 }
 
-fn read_facts<'a>(specs: &[FactSpec], store: &'a Store) -> FactTable<'a> {
+/// What is read from other evidence than the answer under `key` (of `server`,
+/// if it is a server's) stays as it is; the rest is read again.
+#[cfg(feature = "testkit")]
+pub(super) fn read_again(
+    specs: &[FactSpec],
+    store: &Store,
+    before: &Readings,
+    key: &str,
+    server: Option<&str>,
+) -> Readings {
+    let (stem, _) = key.split_once('/').unwrap_or((key, ""));
+    let mut readings = before.clone();
+    for spec in specs
+        .iter()
+        .filter(|spec| spec.evidence().any(|k| k == stem))
+    {
+        match spec.scope {
+            FactScope::Cluster => {
+                readings.insert((spec.name, None), read_one(spec, None, store));
+            }
+            FactScope::Server => {
+                let servers = store.servers().iter();
+                for s in servers.filter(|s| server.is_none_or(|name| s.server.name == name)) {
+                    let name = Some(s.server.name.clone());
+                    readings.insert((spec.name, name), read_one(spec, Some(s), store));
+                }
+            }
+        }
+    }
+    readings
+}
+
+pub(super) fn read_facts(specs: &[FactSpec], store: &Store) -> Readings {
     let mut wanted = Vec::new();
     for spec in specs {
         match spec.scope {
@@ -46,14 +88,13 @@ fn read_facts<'a>(specs: &[FactSpec], store: &'a Store) -> FactTable<'a> {
             FactScope::Server => wanted.extend(store.servers().iter().map(|s| (spec, Some(s)))),
         }
     }
-    let readings: HashMap<_, _> = wanted
+    wanted
         .par_iter()
         .map(|(spec, server)| {
             let key = (spec.name, server.map(|s| s.server.name.clone()));
             (key, read_one(spec, *server, store))
         })
-        .collect();
-    FactTable::new(store, readings)
+        .collect()
 }
 
 fn read_one(spec: &FactSpec, server: Option<&ServerEvidence>, store: &Store) -> Reading {

@@ -276,6 +276,84 @@ pub(crate) fn judge_only(
     Ok(judge::judge(&plan, store, path, &context, &nobody))
 }
 
+/// The same checks over evidence that differs in one place at a time: what is
+/// read from the other places is read once.
+#[cfg(feature = "testkit")]
+pub(crate) struct Rejudge<'a> {
+    plan: Plan,
+    readings: crate::facts::Readings,
+    path: Option<UpgradePath>,
+    route: Option<Route>,
+    target: Version,
+    now: Timestamp,
+    data: &'a ReleaseData,
+}
+
+#[cfg(feature = "testkit")]
+impl<'a> Rejudge<'a> {
+    pub(crate) fn new(
+        registry: &Registry,
+        store: &Store,
+        target: &Version,
+        now: Timestamp,
+        data: &'a ReleaseData,
+    ) -> Result<Self, EngineError> {
+        let selection = Selection {
+            clients: true,
+            ..Selection::default()
+        };
+        let plan = Plan::new(registry, &selection)?;
+        let path = path_of(store, target);
+        Ok(Self {
+            readings: judge::read_facts(&plan.facts, store),
+            route: route(data, path.as_ref()),
+            path,
+            plan,
+            target: target.clone(),
+            now,
+            data,
+        })
+    }
+
+    /// Every result over `store`, which differs from that of the beginning
+    /// only in the answer under `key` (of `server`, if it is a server's).
+    pub(crate) fn judge(
+        &self,
+        store: &Store,
+        key: &str,
+        server: Option<&str>,
+    ) -> Vec<crate::report::CheckResult> {
+        let readings = judge::read_again(&self.plan.facts, store, &self.readings, key, server);
+        let facts = crate::facts::FactTable::new(store, readings);
+        let (other_path, other_route);
+        let (path, route) = if key == crate::facts::status::STATUS.key {
+            other_path = path_of(store, &self.target);
+            other_route = self::route(self.data, other_path.as_ref());
+            (other_path.as_ref(), other_route.as_ref())
+        } else {
+            (self.path.as_ref(), self.route.as_ref())
+        };
+        let context = Context {
+            from: path.map(|path| &path.from),
+            to: &self.target,
+            now: self.now,
+            data: self.data,
+            route,
+        };
+        let nobody = Observers::new();
+        judge::judge_by(&self.plan, &facts, store, path, &context, &nobody)
+    }
+}
+
+/// From where to where, if the cluster tells what it runs.
+fn path_of(store: &Store, target: &Version) -> Option<UpgradePath> {
+    let status = Status::read(&View::cluster(store)).ok()?;
+    Some(UpgradePath {
+        from: status.release,
+        to: target.clone(),
+    })
+}
+
 /// The way to the target, if the running release is known and there is one.
 fn route(data: &ReleaseData, path: Option<&UpgradePath>) -> Option<Route> {
     path.and_then(|path| upgrade_path::find(data, &path.from, &path.to).ok())

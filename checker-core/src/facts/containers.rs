@@ -106,8 +106,13 @@ impl Fact for Containers {
 }
 
 fn read(value: &Value) -> Result<Containers, ShapeError> {
-    Object::list(value)?
-        .iter()
+    let rows = Object::list(value)?;
+    // Whoever answered runs in one: a list without any is no list of them, and
+    // no check that looks through it may find it in order.
+    if rows.is_empty() {
+        return Err(ShapeError::new("answer", "it lists no container"));
+    }
+    rows.iter()
         .map(container)
         .collect::<Result<_, _>>()
         .map(Containers)
@@ -283,5 +288,10 @@ mod tests {
         let mut value = sample();
         value.as_object_mut().expect("an object").remove(member);
         assert!(read(&json!([value])).is_err());
+    }
+
+    #[test]
+    fn a_list_without_containers_is_no_answer() {
+        assert!(read(&json!([])).is_err());
     }
 }

@@ -48,6 +48,9 @@ impl Fact for DisksConfig {
 
 fn read(value: &Value) -> Result<DisksConfig, ShapeError> {
     let disks = Object::new(value, "disks")?;
+    if disks.members().is_empty() {
+        return Err(ShapeError::new("disks", "it holds no disk"));
+    }
     disks
         .members()
         .iter()
@@ -122,5 +125,10 @@ mod tests {
     #[case::null(json!(null))]
     fn other_shapes_are_refused(#[case] value: Value) {
         assert!(read(&value).is_err());
+    }
+
+    #[test]
+    fn a_configuration_without_disks_is_no_answer() {
+        assert!(read(&json!({})).is_err());
     }
 }

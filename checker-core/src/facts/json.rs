@@ -14,6 +14,9 @@ pub enum JsonError {
         /// How long the text is.
         bytes: usize,
     },
+    /// It is nested deeper than the parser follows, as no answer is.
+    #[error("the JSON is nested too deep")]
+    TooDeep,
     /// Nothing in the text is JSON.
     #[error("no JSON in {sample:?}")]
     None {
@@ -21,6 +24,10 @@ pub enum JsonError {
         sample: String,
     },
 }
+
+/// How many brackets are tried as the beginning of the answer. There are a few
+/// in the worst of banners; trying each of a megabyte of them takes minutes.
+const BEGINNINGS: usize = 1_000;
 
 /// Finds the one JSON value in a command's output, with text allowed before
 /// and after it: warnings, banners, a newline and NUL byte at the end.
@@ -44,7 +51,7 @@ pub fn find_json(output: &[u8]) -> Result<Value, JsonError> {
         .filter(|at| text[*at..].starts_with(['{', '[']));
     // Text on the same line before the JSON is the rarer case, so it comes second.
     let anywhere = text.match_indices(['{', '[']).map(|(at, _)| at);
-    for at in line_starts.chain(anywhere) {
+    for at in line_starts.chain(anywhere).take(BEGINNINGS) {
         let mut values = serde_json::Deserializer::from_str(&text[at..]).into_iter::<Value>();
         match values.next() {
             Some(Ok(value)) => {
@@ -56,6 +63,11 @@ pub fn find_json(output: &[u8]) -> Result<Value, JsonError> {
             }
             Some(Err(error)) if error.is_eof() => {
                 return Err(JsonError::BrokenOff { bytes: text.len() });
+            }
+            // What is inside would be found too deep again and again, and is
+            // not the answer anyway.
+            Some(Err(error)) if error.to_string().starts_with("recursion limit") => {
+                return Err(JsonError::TooDeep);
             }
             Some(Err(_)) | None => {}
         }
@@ -113,6 +125,24 @@ mod tests {
             find_json(output.as_bytes()),
             Err(JsonError::BrokenOff { .. })
         ));
+    }
+
+    #[test]
+    fn too_deep_is_no_answer() {
+        let text = [vec![b'['; 1 << 16], vec![b']'; 1 << 16]].concat();
+        assert_eq!(find_json(&text), Err(JsonError::TooDeep));
+    }
+
+    /// Each bracket could begin the answer, but not each of a megabyte is tried.
+    #[test]
+    fn brackets_without_end_are_given_up_soon() {
+        let begun = std::time::Instant::now();
+        let text = "[x ".repeat(1 << 20);
+        assert!(matches!(
+            find_json(text.as_bytes()),
+            Err(JsonError::None { .. })
+        ));
+        assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
     }
 
     #[test]

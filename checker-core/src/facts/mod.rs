@@ -79,11 +79,13 @@ pub mod whoami;
 pub use json::{JsonError, find_json};
 pub use missing::{Missing, Why};
 pub use shape::{Object, ShapeError, id_number};
+pub(crate) use table::Readings;
 pub use table::{FactTable, Fleet, Need, This};
 pub use view::View;
 pub(crate) use view::says_unknown;
 
 use std::any::Any;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -146,7 +148,7 @@ impl<F: Fact> AnyFact for F {
 }
 
 /// One read fact, or the reason why it is missing.
-pub type Reading = Result<Box<dyn AnyFact>, Missing>;
+pub type Reading = Result<Arc<dyn AnyFact>, Missing>;
 
 /// What the engine must know of a fact, without its type.
 #[derive(Debug, Clone, Copy)]
@@ -178,7 +180,7 @@ impl FactSpec {
             dependents: F::DEPENDENTS,
             probes: F::PROBES,
             dependent_probes: F::DEPENDENT_PROBES,
-            read: |view| F::read(view).map(|fact| Box::new(fact) as Box<dyn AnyFact>),
+            read: |view| F::read(view).map(|fact| Arc::new(fact) as Arc<dyn AnyFact>),
         }
     }
 

@@ -58,7 +58,9 @@ impl Fact for Overrides {
 }
 
 fn read(value: &Value) -> Result<Overrides, ShapeError> {
-    if value.is_null() {
+    // This list is kept by key, so that an empty object is one without rows.
+    let no_members = value.as_object().is_some_and(serde_json::Map::is_empty);
+    if value.is_null() || no_members {
         return Ok(Overrides(Vec::new()));
     }
     Object::list(value)?

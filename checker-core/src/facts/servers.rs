@@ -52,8 +52,12 @@ impl Fact for Servers {
 }
 
 fn read(value: &Value) -> Result<Servers, ShapeError> {
-    Object::list(value)?
-        .iter()
+    let rows = Object::list(value)?;
+    // As with the containers: the one that answered would stand in it.
+    if rows.is_empty() {
+        return Err(ShapeError::new("answer", "it lists no server"));
+    }
+    rows.iter()
         .map(|row| {
             Ok(ServerRow {
                 name: row.text(&["name", "hostname"])?.to_owned(),
@@ -290,5 +294,10 @@ mod tests {
         assert_eq!(rows[0].roles, ["BACKEND"]);
         assert_eq!(rows[1].roles, ["CLIENT"]);
         assert_eq!(rows[1].address, None);
+    }
+
+    #[test]
+    fn a_list_without_servers_is_no_answer() {
+        assert!(read(&json!([])).is_err());
     }
 }

@@ -63,7 +63,8 @@ impl<'v> Object<'v> {
     }
 
     /// `value` as a list of objects. An object keyed by id (the form of the
-    /// JRPC interface) counts as the list of its members.
+    /// JRPC interface) counts as the list of its members; an empty one does
+    /// not, since a list without rows is written `[]`.
     ///
     /// # Errors
     /// When it is neither, or a member is no object.
@@ -74,7 +75,7 @@ impl<'v> Object<'v> {
                 .enumerate()
                 .map(|(n, item)| Self::new(item, format!("[{n}]")))
                 .collect(),
-            Value::Object(map) => map
+            Value::Object(map) if !map.is_empty() => map
                 .iter()
                 .map(|(key, item)| Self::new(item, format!(".{key}")))
                 .collect(),
@@ -367,6 +368,16 @@ mod tests {
     fn a_map_by_id_is_a_list() {
         let value = json!({"HostId<1>": {"a": 1}, "HostId<2>": {"a": 2}});
         assert_eq!(Object::list(&value).expect("a list").len(), 2);
+    }
+
+    #[test]
+    fn an_empty_object_is_no_list() {
+        let error = Object::list(&json!({})).expect_err("no list");
+        assert_eq!(
+            error.to_string(),
+            "answer: an object in the place of a list"
+        );
+        assert_eq!(Object::list(&json!([])).expect("a list").len(), 0);
     }
 
     #[test]

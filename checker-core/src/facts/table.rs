@@ -9,15 +9,14 @@ use crate::server::Server;
 /// All facts of one run, read before any check is asked.
 pub struct FactTable<'a> {
     store: &'a Store,
-    /// By fact name and, for a server's fact, the server's name.
-    readings: HashMap<(&'static str, Option<String>), Reading>,
+    readings: Readings,
 }
 
+/// What was read, by fact name and, for a server's fact, the server's name.
+pub(crate) type Readings = HashMap<(&'static str, Option<String>), Reading>;
+
 impl<'a> FactTable<'a> {
-    pub(crate) fn new(
-        store: &'a Store,
-        readings: HashMap<(&'static str, Option<String>), Reading>,
-    ) -> Self {
+    pub(crate) fn new(store: &'a Store, readings: Readings) -> Self {
         Self { store, readings }
     }
 

@@ -99,8 +99,13 @@ fn read(value: &Value) -> Result<Vec<Task>, ShapeError> {
 fn task(t: &Object<'_>) -> Result<Task, ShapeError> {
     // 6.0 may dress up `state` and has the bare word in `state_plain`.
     let state = t.opt_text(&["state_plain", "state"])?;
+    // A task of no type could be any, the upload that stops an upgrade too.
+    let kind = t.text(&["type"])?.trim().to_ascii_uppercase();
+    if kind.is_empty() {
+        return Err(t.error(&["type"], "is empty"));
+    }
     Ok(Task {
-        kind: t.text(&["type"])?.trim().to_ascii_uppercase(),
+        kind,
         id: t.get(&["id", "task_id"]).and_then(id),
         state: state
             .map(|state| state.trim().to_ascii_uppercase())
@@ -231,6 +236,7 @@ mod tests {
     #[case::no_type(json!([{"id":"57","state":"RUNNING"}]))]
     #[case::null(json!(null))]
     #[case::an_error(json!({"error":"no leader"}))]
+    #[case::empty_type(json!([{"type":" ","state":"RUNNING"}]))]
     #[case::state_in_another_form(json!([{"type":"STOW_UPLOAD","state":3}]))]
     fn nothing_needed_is_made_up(#[case] value: Value) {
         assert!(read(&value).is_err());

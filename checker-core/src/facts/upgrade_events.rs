@@ -58,8 +58,13 @@ fn read(value: &Value) -> Result<UpgradeEvents, ShapeError> {
 fn event(e: &Object<'_>) -> Result<UpgradeEvent, ShapeError> {
     let names = ["timestamp", "time"];
     let text = e.text(&names)?;
+    // An event of no type could be the one that an upgrade began with.
+    let kind = e.text(&["type"])?.trim().to_owned();
+    if kind.is_empty() {
+        return Err(e.error(&["type"], "is empty"));
+    }
     Ok(UpgradeEvent {
-        kind: e.text(&["type"])?.to_owned(),
+        kind,
         time: time(text).ok_or_else(|| e.error(&names, format!("{text:?} is no time")))?,
     })
 }
@@ -104,6 +109,7 @@ mod tests {
 
     #[rstest]
     #[case::no_time(json!([{"type":"DrivesUpgradeStarted"}]))]
+    #[case::empty_type(json!([{"type":"","timestamp":"2026-03-05T12:41:07Z"}]))]
     #[case::no_type(json!([{"timestamp":"2026-03-05T12:41:07Z"}]))]
     #[case::empty_time(json!([{"type":"DrivesUpgradeStarted","timestamp":""}]))]
     #[case::null(json!(null))]

@@ -113,6 +113,17 @@ impl KnownHosts {
         })
     }
 
+    /// Only this text, which stands in no file.
+    #[cfg(feature = "testkit")]
+    pub(super) fn parsed(text: &str, file: &Path) -> Self {
+        let mut entries = Vec::new();
+        parse(text, file, &mut entries);
+        Self {
+            entries: Mutex::new(entries),
+            file: None,
+        }
+    }
+
     fn entries(&self) -> std::sync::MutexGuard<'_, Vec<Entry>> {
         // A list of lines is whole after any panic.
         self.entries.lock().unwrap_or_else(|e| e.into_inner())

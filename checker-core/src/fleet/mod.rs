@@ -14,6 +14,8 @@ mod auth;
 mod child;
 mod connect;
 mod frames;
+#[cfg(feature = "testkit")]
+pub(crate) mod fuzzed;
 mod known_hosts;
 mod live;
 mod local;

@@ -231,6 +231,28 @@ impl ReleaseData {
         })
     }
 
+    /// One part replaced by this text, in our own form or the public one; for
+    /// property tests and fuzz targets.
+    ///
+    /// # Errors
+    /// When the text has a mistake.
+    #[cfg(feature = "testkit")]
+    pub(crate) fn with_text(
+        mut self,
+        kind: PartKind,
+        text: &str,
+        is_own: bool,
+    ) -> Result<Self, ReleaseDataError> {
+        let file = "text";
+        self.replace(
+            kind,
+            Text { file, text },
+            is_own,
+            Date::constant(2026, 7, 15),
+        )?;
+        Ok(self)
+    }
+
     /// This data with the parts replaced that a directory holds: `releases.toml`
     /// or `upgrade_path.json`, `os.toml` or `supported_os.json`,
     /// `known-issues.toml` or `known_issues.json`, `rules.toml`, `alerts.toml`.
