@@ -111,6 +111,7 @@ fn bundles(corpus: &Path, scenario: &str, run: &Run) -> io::Result<()> {
         started_at: run.report.run.started_at,
         source: SourceKind::Simulator,
         here: None,
+        acceptances: Vec::new(),
     };
     let contents = BundleContents {
         report: &run.report,

@@ -17,8 +17,11 @@ use proptest::prelude::*;
 static DATA: LazyLock<ReleaseData> =
     LazyLock::new(|| checker_checks::release_data().expect("release data"));
 
-/// Every fact with the answers of its keys, from a busy cluster; and the report.
-static SAMPLES: LazyLock<(Vec<(FactSpec, Vec<Vec<u8>>)>, String)> = LazyLock::new(|| {
+/// A fact with the answers of its keys.
+type Sample = (FactSpec, Vec<Vec<u8>>);
+
+/// Every fact, from a busy cluster; and the report.
+static SAMPLES: LazyLock<(Vec<Sample>, String)> = LazyLock::new(|| {
     let mut registry = Registry::new();
     checker_checks::register(&mut registry).expect("registered");
     let request = Request {
