@@ -346,6 +346,7 @@ impl<'a> Rejudge<'a> {
 }
 
 /// From where to where, if the cluster tells what it runs.
+#[cfg(feature = "testkit")]
 fn path_of(store: &Store, target: &Version) -> Option<UpgradePath> {
     let status = Status::read(&View::cluster(store)).ok()?;
     Some(UpgradePath {
