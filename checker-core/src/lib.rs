@@ -18,6 +18,8 @@ pub mod event;
 pub mod evidence;
 pub mod facts;
 pub mod fleet;
+pub mod plugin;
+pub mod read_only;
 pub mod registry;
 pub mod release_data;
 pub mod report;

@@ -210,6 +210,7 @@ pub fn run(
         verdict: Verdict::of(&results),
         counts: Counts::of(&results),
         servers: store.servers().iter().map(server_info).collect(),
+        plugins: registry.plugins(),
         results,
     };
     Ok(Run {

@@ -13,8 +13,8 @@ pub use fold::fold_names;
 pub use json::{JsonReportError, from_json, json, schema};
 pub use log::LogObserver;
 pub use model::{
-    Accepted, CheckResult, ClusterInfo, Counts, Report, RunInfo, SCHEMA, ServerInfo, ToolInfo,
-    Verdict,
+    Accepted, CheckResult, ClusterInfo, Counts, PluginInfo, PluginKind, Report, RunInfo, SCHEMA,
+    ServerInfo, ToolInfo, Verdict,
 };
 pub use printable::printable;
 pub use text::{TextOptions, text, verdict_line};

@@ -49,6 +49,7 @@ pub(crate) fn report(servers: Vec<ServerInfo>, results: Vec<CheckResult>) -> Rep
         verdict: Verdict::of(&results),
         counts: Counts::of(&results),
         servers,
+        plugins: Vec::new(),
         results,
     }
 }
