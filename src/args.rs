@@ -50,6 +50,15 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Judge a bundle again, offline
     Replay(ReplayArgs),
+    /// Look at a plugin before it is used
+    #[command(subcommand)]
+    Plugin(PluginCommand),
+    /// The process that a plugin runs in
+    #[command(hide = true)]
+    PluginHost {
+        /// The library
+        library: PathBuf,
+    },
     /// Print the completions of a shell
     Completions {
         /// The shell
@@ -150,6 +159,12 @@ pub(crate) struct CheckArgs {
     pub(crate) skip: Vec<String>,
 
     #[command(flatten)]
+    pub(crate) plugins: PluginArgs,
+
+    #[command(flatten)]
+    pub(crate) scripts: ScriptArgs,
+
+    #[command(flatten)]
     pub(crate) output: OutputArgs,
 
     /// Where to write the bundle for support [default: the working directory]
@@ -173,6 +188,41 @@ pub(crate) struct CheckArgs {
         conflicts_with_all = ["via", "identity"]
     )]
     pub(crate) simulate: Option<String>,
+}
+
+/// Which plugins take part.
+#[derive(Debug, Default, Args)]
+pub(crate) struct PluginArgs {
+    /// Load the plugins in this directory too; may be repeated
+    #[arg(long, value_name = "DIR", help_heading = "Plugins")]
+    pub(crate) plugins: Vec<PathBuf>,
+
+    /// Load no plugins
+    #[arg(long, conflicts_with = "plugins", help_heading = "Plugins")]
+    pub(crate) no_plugins: bool,
+}
+
+/// Which scripts take part.
+#[derive(Debug, Default, Args)]
+pub(crate) struct ScriptArgs {
+    /// Run the scripts in this folder on the backends, as root; they are not
+    /// checker's, and nothing holds them to only look
+    #[arg(long, value_name = "DIR", help_heading = "Plugins")]
+    pub(crate) scripts: Option<PathBuf>,
+
+    /// Time limit per script, in seconds [default: 20]
+    #[arg(long, value_name = "S", requires = "scripts", value_parser = clap::value_parser!(u32).range(1..=600), help_heading = "Plugins")]
+    pub(crate) script_timeout: Option<u32>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PluginCommand {
+    /// Load a plugin in isolation, show what it offers and needs, and try it
+    Check {
+        /// The library
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
 }
 
 /// How and where the result is shown.
@@ -241,6 +291,9 @@ pub(crate) struct ListArgs {
     /// The form of the list
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
     pub(crate) format: Format,
+
+    #[command(flatten)]
+    pub(crate) plugins: PluginArgs,
 }
 
 #[derive(Debug, Args)]
@@ -248,6 +301,9 @@ pub(crate) struct ExplainArgs {
     /// The check's id, such as health/rebuild
     #[arg(value_name = "ID")]
     pub(crate) id: String,
+
+    #[command(flatten)]
+    pub(crate) plugins: PluginArgs,
 }
 
 #[derive(Debug, Args)]
@@ -259,6 +315,12 @@ pub(crate) struct ReplayArgs {
     /// Judge for another target than the run did
     #[arg(short = 't', long, value_name = "V")]
     pub(crate) target_version: Option<Version>,
+
+    #[command(flatten)]
+    pub(crate) plugins: PluginArgs,
+
+    #[command(flatten)]
+    pub(crate) scripts: ScriptArgs,
 
     #[command(flatten)]
     pub(crate) output: OutputArgs,

@@ -7,10 +7,12 @@ use checker_core::{CheckInfo, Level};
 
 use crate::args::ExplainArgs;
 use crate::exit::{Exit, Failure};
-use crate::{output, settings};
+use crate::plugins::PluginChoice;
+use crate::{output, plugins};
 
 pub(crate) fn run(arguments: &ExplainArgs) -> Result<Exit, Failure> {
-    let registry = settings::registry()?;
+    let choice = PluginChoice::only(&arguments.plugins);
+    let registry = plugins::registry(&choice)?.registry;
     let check = registry.get(&arguments.id).map_err(Failure::usage)?;
     output::print(&text(check.info()))?;
     Ok(Exit::Green)

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use crate::args::{Format, ListArgs};
 use crate::exit::{Exit, Failure};
-use crate::{output, settings};
+use crate::output;
+use crate::plugins::{self, PluginChoice};
 
 /// One check, in the form that automation relies on.
 #[derive(Serialize)]
@@ -35,7 +36,8 @@ impl<'a> From<&'a CheckInfo> for Row<'a> {
 }
 
 pub(crate) fn run(arguments: &ListArgs) -> Result<Exit, Failure> {
-    let registry = settings::registry()?;
+    let choice = PluginChoice::only(&arguments.plugins);
+    let registry = plugins::registry(&choice)?.registry;
     let checks: Vec<&CheckInfo> = registry.iter().map(|check| check.info()).collect();
     let text = match arguments.format {
         Format::Json => {

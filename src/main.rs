@@ -9,6 +9,7 @@ mod list;
 mod log;
 mod main_job;
 mod output;
+mod plugins;
 mod progress;
 mod replay;
 mod settings;
@@ -19,7 +20,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 
-use args::{Cli, Command};
+use args::{Cli, Command, PluginCommand};
 use exit::Exit;
 
 fn main() -> ExitCode {
@@ -59,6 +60,8 @@ fn run() -> Exit {
         Some(Command::List(arguments)) => list::run(&arguments),
         Some(Command::Explain(arguments)) => explain::run(&arguments),
         Some(Command::Replay(arguments)) => replay::run(arguments),
+        Some(Command::Plugin(PluginCommand::Check { file })) => plugins::check(&file),
+        Some(Command::PluginHost { library }) => plugins::host(&library),
         Some(Command::Completions { shell }) => output::completions(shell),
         Some(Command::Man) => output::man(),
         Some(Command::ProbeScript) => output::probe_script(),

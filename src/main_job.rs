@@ -1,5 +1,6 @@
 //! The main job: `checker --target-version V`.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,18 +17,23 @@ use crate::args::CheckArgs;
 use crate::exit::{Exit, Failure};
 use crate::log::LogGuard;
 use crate::progress::Progress;
-use crate::settings::{self, Settings, SourceChoice};
-use crate::{interrupt, log, output};
+use crate::settings::{Settings, SourceChoice};
+use crate::{interrupt, log, output, plugins};
 
 pub(crate) fn run(arguments: CheckArgs) -> Result<Exit, Failure> {
     let settings = Settings::new(arguments)?;
-    let registry = settings::registry()?;
-    let source = source(&settings.source)?;
+    let prepared = plugins::registry(&settings.plugins)?;
+    let registry = prepared.registry;
+    let mut limits = settings.limits;
+    // What is somebody else's may take its time on top of ours.
+    limits.server += prepared.script_time;
+    let source = source(&settings.source, prepared.samples)?;
     let interrupted = interrupt::flag()
         .context("setting up the handling of Ctrl-C")
         .map_err(Failure::internal)?;
 
     let log = start_log();
+    plugins::log(&registry);
     let mut observers = Observers::new();
     observers.add(Arc::new(LogObserver));
     let progress = Progress::on_stderr().filter(|_| !settings.shown.quiet);
@@ -41,7 +47,7 @@ pub(crate) fn run(arguments: CheckArgs) -> Result<Exit, Failure> {
         Request {
             target: settings.target.clone(),
             selection: settings.selection.clone(),
-            limits: settings.limits,
+            limits,
             data: &settings.data,
             tool_version: env!("CARGO_PKG_VERSION"),
             argv: std::env::args().collect(),
@@ -85,13 +91,17 @@ pub(crate) fn run(arguments: CheckArgs) -> Result<Exit, Failure> {
     })
 }
 
-fn source(choice: &SourceChoice) -> Result<Arc<dyn Source>, Failure> {
+fn source(
+    choice: &SourceChoice,
+    samples: BTreeMap<String, String>,
+) -> Result<Arc<dyn Source>, Failure> {
     Ok(match choice {
         SourceChoice::Live(options) => {
             Arc::new(LiveSource::new(options.clone()).map_err(Failure::usage)?)
         }
         SourceChoice::Simulated(scenario) => {
-            Arc::new(Simulator::scenario(scenario).map_err(Failure::usage)?)
+            let cluster = Simulator::scenario(scenario).map_err(Failure::usage)?;
+            Arc::new(cluster.with_answers(samples))
         }
     })
 }
