@@ -42,10 +42,12 @@ fn close_inherited() -> io::Result<()> {
         .filter(|fd| *fd > 2)
         .collect();
     for fd in open {
-        // SAFETY: this process has opened nothing yet, so whatever is open
-        // belongs to nobody in it. The directory that was just read is closed
-        // already; closing its number again does nothing.
-        unsafe { rustix::io::close(fd) };
+        // The directory that was just read is closed already.
+        if std::fs::symlink_metadata(format!("/proc/self/fd/{fd}")).is_ok() {
+            // SAFETY: this process has opened nothing yet, so whatever is open
+            // belongs to nobody in it.
+            unsafe { rustix::io::close(fd) };
+        }
     }
     Ok(())
 }
