@@ -59,6 +59,7 @@ const TAKE_A_WORD: &[&str] = &["debug config show", "s3 bucket lifecycle-rule li
 const TAKE_A_VALUE: &[&str] = &[
     "--category",
     "--category-list",
+    "--direction",
     "--end-time",
     "--filter",
     "--interval",
@@ -72,6 +73,7 @@ const TAKE_A_VALUE: &[&str] = &[
     "--sort",
     "--start-time",
     "--stat",
+    "--type",
     "--type-list",
     "-F",
     "-o",

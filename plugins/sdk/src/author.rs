@@ -302,6 +302,69 @@ impl Plugin {
         }
     }
 
+    /// Asks one check about one server (or about `cluster`) that answered these
+    /// texts: for an author's tests. What is not given is missing.
+    ///
+    /// # Panics
+    /// When the plugin has no such check.
+    #[must_use]
+    #[track_caller]
+    pub fn try_on(&self, check: &str, target: &str, records: &[(&str, &str)]) -> Judgement {
+        let record = |key: &str| {
+            let given = records.iter().find(|(k, _)| *k == key);
+            EvidenceRecord {
+                key: key.to_owned(),
+                stdout: given.map_or_else(String::new, |(_, text)| (*text).to_owned()),
+                stderr: String::new(),
+                exit_status: given.map(|_| 0),
+                truncated: false,
+                started_at: String::new(),
+                duration_ms: 0,
+                missing: given.is_none().then(|| format!("`{key}`: not given")),
+            }
+        };
+        let declared = self.checks.iter().find(|c| c.id == check);
+        let is_command = |key: &&str| {
+            key.starts_with("weka:") || self.commands.iter().any(|c| c.key == *key)
+        };
+        let (commands, probes): (Vec<&str>, Vec<&str>) = declared
+            .map_or(&[][..], |c| c.evidence)
+            .iter()
+            .copied()
+            .partition(is_command);
+        let server = ServerFacts {
+            name: target.to_owned(),
+            hostname: target.to_owned(),
+            address: "10.0.0.1".to_owned(),
+            addresses: vec!["10.0.0.1".to_owned()],
+            role: "backend".to_owned(),
+        };
+        let records: Vec<EvidenceRecord> = probes.into_iter().map(record).collect();
+        let of_cluster = target == "cluster";
+        let question = Question {
+            check: check.to_owned(),
+            run: RunContext {
+                from: Some("4.4.21.2".to_owned()),
+                to: "4.4.33".to_owned(),
+                path: vec!["4.4.21.2".to_owned(), "4.4.33".to_owned()],
+                now: "2026-07-20T02:00:00Z".to_owned(),
+            },
+            records: commands.into_iter().map(record).collect(),
+            targets: vec![TargetEvidence {
+                target: target.to_owned(),
+                server: (!of_cluster).then(|| server.clone()),
+                records: if of_cluster { Vec::new() } else { records.clone() },
+                servers: if of_cluster {
+                    vec![crate::wire::ServerEvidence { server, records }]
+                } else {
+                    Vec::new()
+                },
+            }],
+        };
+        let mut answer = self.answer(&question).unwrap_or_else(|error| panic!("{error}"));
+        answer.judgements.remove(0).judgement
+    }
+
     /// What `judge` answers. A panic costs the target that it was about.
     ///
     /// # Errors
