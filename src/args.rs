@@ -205,8 +205,8 @@ pub(crate) struct PluginArgs {
 /// Which scripts take part.
 #[derive(Debug, Default, Args)]
 pub(crate) struct ScriptArgs {
-    /// Run the scripts in this folder on the backends, as root; they are not
-    /// checker's, and nothing holds them to only look
+    /// Take the scripts in this folder as checks: a run runs them on the
+    /// backends, as root. They are not checker's, and nothing holds them to only look
     #[arg(long, value_name = "DIR", help_heading = "Plugins")]
     pub(crate) scripts: Option<PathBuf>,
 
@@ -294,6 +294,9 @@ pub(crate) struct ListArgs {
 
     #[command(flatten)]
     pub(crate) plugins: PluginArgs,
+
+    #[command(flatten)]
+    pub(crate) scripts: ScriptArgs,
 }
 
 #[derive(Debug, Args)]
@@ -304,6 +307,9 @@ pub(crate) struct ExplainArgs {
 
     #[command(flatten)]
     pub(crate) plugins: PluginArgs,
+
+    #[command(flatten)]
+    pub(crate) scripts: ScriptArgs,
 }
 
 #[derive(Debug, Args)]

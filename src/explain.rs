@@ -6,12 +6,13 @@ use checker_core::report::printable;
 use checker_core::{CheckInfo, Level};
 
 use crate::args::ExplainArgs;
+use crate::config::Config;
 use crate::exit::{Exit, Failure};
 use crate::plugins::PluginChoice;
 use crate::{output, plugins};
 
-pub(crate) fn run(arguments: &ExplainArgs) -> Result<Exit, Failure> {
-    let choice = PluginChoice::only(&arguments.plugins);
+pub(crate) fn run(arguments: ExplainArgs) -> Result<Exit, Failure> {
+    let choice = PluginChoice::new(arguments.plugins, arguments.scripts, &mut Config::default());
     let registry = plugins::registry(&choice)?.registry;
     let check = registry.get(&arguments.id).map_err(Failure::usage)?;
     output::print(&text(check.info()))?;

@@ -5,6 +5,7 @@ use checker_core::{CheckInfo, Level, Scope};
 use serde::Serialize;
 
 use crate::args::{Format, ListArgs};
+use crate::config::Config;
 use crate::exit::{Exit, Failure};
 use crate::output;
 use crate::plugins::{self, PluginChoice};
@@ -35,8 +36,8 @@ impl<'a> From<&'a CheckInfo> for Row<'a> {
     }
 }
 
-pub(crate) fn run(arguments: &ListArgs) -> Result<Exit, Failure> {
-    let choice = PluginChoice::only(&arguments.plugins);
+pub(crate) fn run(arguments: ListArgs) -> Result<Exit, Failure> {
+    let choice = PluginChoice::new(arguments.plugins, arguments.scripts, &mut Config::default());
     let registry = plugins::registry(&choice)?.registry;
     let checks: Vec<&CheckInfo> = registry.iter().map(|check| check.info()).collect();
     let text = match arguments.format {

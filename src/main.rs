@@ -57,8 +57,8 @@ fn run() -> Exit {
     };
     let outcome = match cli.command {
         None => main_job::run(cli.check),
-        Some(Command::List(arguments)) => list::run(&arguments),
-        Some(Command::Explain(arguments)) => explain::run(&arguments),
+        Some(Command::List(arguments)) => list::run(arguments),
+        Some(Command::Explain(arguments)) => explain::run(arguments),
         Some(Command::Replay(arguments)) => replay::run(arguments),
         Some(Command::Plugin(PluginCommand::Check { file })) => plugins::check(&file),
         Some(Command::PluginHost { library }) => plugins::host(&library),

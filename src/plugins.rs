@@ -52,18 +52,7 @@ impl PluginChoice {
             none: plugins.no_plugins || (config.no_plugins && dirs.is_empty()),
             dirs,
             scripts: scripts.scripts.or(config.scripts.take()),
-            script_timeout: seconds
-                .map_or(SCRIPT_TIMEOUT, |s| Duration::from_secs(u64::from(s))),
-        }
-    }
-
-    /// Libraries alone.
-    pub(crate) fn only(plugins: &PluginArgs) -> Self {
-        Self {
-            dirs: plugins.plugins.clone(),
-            none: plugins.no_plugins,
-            scripts: None,
-            script_timeout: SCRIPT_TIMEOUT,
+            script_timeout: seconds.map_or(SCRIPT_TIMEOUT, |s| Duration::from_secs(u64::from(s))),
         }
     }
 
@@ -167,7 +156,9 @@ pub(crate) fn log(registry: &Registry) {
                 printable(&plugin.path),
                 plugin.checks.join(", ")
             ),
-            Some(error) => tracing::warn!("{what} {}: {}", printable(&plugin.path), printable(error)),
+            Some(error) => {
+                tracing::warn!("{what} {}: {}", printable(&plugin.path), printable(error))
+            }
         }
     }
 }
@@ -260,7 +251,11 @@ fn describe(registry: &Registry, declared: &Declared) -> String {
         text.push_str("  nothing of its own\n");
     }
     for command in &said.commands {
-        let variants: Vec<String> = command.variants.iter().map(|v| format!("weka {v}")).collect();
+        let variants: Vec<String> = command
+            .variants
+            .iter()
+            .map(|v| format!("weka {v}"))
+            .collect();
         text.push_str(&format!(
             "  {}: {} (within {} s)\n",
             printable(&command.key),
@@ -284,13 +279,20 @@ fn describe(registry: &Registry, declared: &Declared) -> String {
 
 /// What can be said without asking it anything.
 fn look_at_declaration(declared: &Declared, findings: &mut Findings) {
-    let parts = ["## What it looks at", "## Why it matters", "## If ignored", "## How to fix"];
+    let parts = [
+        "## What it looks at",
+        "## Why it matters",
+        "## If ignored",
+        "## How to fix",
+    ];
     for check in &declared.description.checks {
         let id = &check.info.id;
         for part in parts {
             if !check.info.explanation.contains(part) {
                 let part = part.trim_start_matches("## ");
-                findings.remarks.insert(format!("{id} does not explain: {part}"));
+                findings
+                    .remarks
+                    .insert(format!("{id} does not explain: {part}"));
             }
         }
         if check.evidence.is_empty() {
@@ -330,7 +332,9 @@ fn try_out(
         let results = trial.run(scenario, samples.clone())?;
         tried += 1;
         for result in &results {
-            *counts.entry((result.check.clone(), result.outcome)).or_default() += 1;
+            *counts
+                .entry((result.check.clone(), result.outcome))
+                .or_default() += 1;
             look_at_result(declared, result, scenario, findings);
         }
         if scenario == "healthy" && trial.run(scenario, samples.clone())? != results {
@@ -346,7 +350,11 @@ fn try_out(
             for result in results.iter().filter(|r| r.outcome == Outcome::Pass) {
                 let probed = result.evidence.iter().any(|key| samples.contains_key(key));
                 if probed {
-                    let shown = if nonsense.is_empty() { "nothing" } else { "nonsense" };
+                    let shown = if nonsense.is_empty() {
+                        "nothing"
+                    } else {
+                        "nonsense"
+                    };
                     findings.remarks.insert(format!(
                         "{} is green when its probes print {shown}",
                         result.check
@@ -381,7 +389,10 @@ fn look_at_result(
 ) {
     let id = &result.check;
     let checks = &declared.description.checks;
-    let levels = checks.iter().find(|check| check.info.id == *id).map(|c| &c.info.levels);
+    let levels = checks
+        .iter()
+        .find(|check| check.info.id == *id)
+        .map(|c| &c.info.levels);
     let level = match result.outcome {
         Outcome::Warn => Some(Level::Warn),
         Outcome::Fail => Some(Level::Fail),
@@ -396,7 +407,11 @@ fn look_at_result(
         ));
     }
     let without = format!("The plugin {} names no remedy", declared.description.name);
-    if result.remedy.as_ref().is_some_and(|r| r.starts_with(&without)) {
+    if result
+        .remedy
+        .as_ref()
+        .is_some_and(|r| r.starts_with(&without))
+    {
         findings
             .unfit
             .insert(format!("{id} does not say what to do ({scenario})"));

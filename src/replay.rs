@@ -12,16 +12,12 @@ use checker_core::plugin::register_absent;
 use crate::args::ReplayArgs;
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
-use crate::settings::{self, Shown};
 use crate::plugins::{self, PluginChoice};
+use crate::settings::{self, Shown};
 use crate::{main_job, output};
 
 pub(crate) fn run(arguments: ReplayArgs) -> Result<Exit, Failure> {
-    let choice = PluginChoice::new(
-        arguments.plugins,
-        arguments.scripts,
-        &mut Config::default(),
-    );
+    let choice = PluginChoice::new(arguments.plugins, arguments.scripts, &mut Config::default());
     let mut registry = plugins::registry(&choice)?.registry;
     let data = settings::release_data(arguments.output.data.as_deref())?;
     let shown = Shown::new(arguments.output, &mut Config::default());

@@ -28,7 +28,11 @@ fn cc(source: &str, headers: &Path, out: &Path, defines: &[String]) {
         .arg(root().join(source))
         .output()
         .expect("cc runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 fn headers() -> PathBuf {
@@ -81,7 +85,13 @@ fn checker_with(dir: &Path, arguments: &[&str], variables: &[(&str, &Path)]) -> 
     }
 }
 
-const SIMULATED: [&str; 5] = ["--simulate", "healthy", "--target-version", "4.4.33", "--format"];
+const SIMULATED: [&str; 5] = [
+    "--simulate",
+    "healthy",
+    "--target-version",
+    "4.4.33",
+    "--format",
+];
 
 /// A simulated run with the plugins of a directory, without a bundle.
 fn simulated(plugins: &Path, more: &[&str]) -> Run {
@@ -144,7 +154,10 @@ const NOT_LOADED: &[(&str, &str)] = &[
     ("id-twice", "its own a second time"),
     ("probe-writes", "seems to change something: `rm`"),
     ("probe-stops", "it calls `weka local stop`"),
-    ("command-changes", "`abort` in `weka cluster task -J abort 4`"),
+    (
+        "command-changes",
+        "`abort` in `weka cluster task -J abort 4`",
+    ),
     ("free-crash", "signal 11"),
 ];
 
@@ -231,10 +244,17 @@ fn whatever_a_plugin_does_it_costs_its_own_checks_and_no_others() {
         for result in found {
             assert_eq!(result["outcome"], "unknown", "{mode}: {result:#}");
             let summary = text(result, "summary");
-            assert!(summary.contains(&format!("the plugin {mode} ")), "{mode}: {summary}");
+            assert!(
+                summary.contains(&format!("the plugin {mode} ")),
+                "{mode}: {summary}"
+            );
             assert!(summary.contains(words), "{mode}: {summary}");
         }
-        assert!(text(named[mode], "error").contains(words), "{mode}: {:#}", named[mode]);
+        assert!(
+            text(named[mode], "error").contains(words),
+            "{mode}: {:#}",
+            named[mode]
+        );
     }
     // One target that was left out is unknown, the other answers stand.
     let one = results(&report, "bad/judge-one");
@@ -244,9 +264,11 @@ fn whatever_a_plugin_does_it_costs_its_own_checks_and_no_others() {
             .filter(|r| r["outcome"] == "unknown")
             .all(|r| text(r, "summary").contains("did not answer about this target"))
     );
-    assert!(!Path::new("/tmp/checker-misbehaving").exists() || {
-        fs::read("/tmp/checker-misbehaving").is_ok_and(|bytes| bytes.is_empty())
-    });
+    assert!(
+        !Path::new("/tmp/checker-misbehaving").exists() || {
+            fs::read("/tmp/checker-misbehaving").is_ok_and(|bytes| bytes.is_empty())
+        }
+    );
     // Five seconds to load, five to judge, all at the same time; the rest is
     // for a machine with many other things to do.
     assert!(took.as_secs() < 60, "{took:?}");
@@ -261,7 +283,11 @@ fn a_plugin_in_c_takes_part_in_all_that_a_check_does() {
 
     let work = directory();
     let plugins = dir.path().to_str().expect("UTF-8");
-    let listed = checker(work.path(), &["list", "--format", "json", "--plugins", plugins]).json();
+    let listed = checker(
+        work.path(),
+        &["list", "--format", "json", "--plugins", plugins],
+    )
+    .json();
     let row = listed
         .as_array()
         .expect("a list")
@@ -269,7 +295,10 @@ fn a_plugin_in_c_takes_part_in_all_that_a_check_does() {
         .find(|row| row["id"] == "server/swap")
         .expect("in the list");
     assert_eq!(row["plugin"], "swap");
-    let explained = checker(work.path(), &["explain", "server/swap", "--plugins", plugins]);
+    let explained = checker(
+        work.path(),
+        &["explain", "server/swap", "--plugins", plugins],
+    );
     assert!(explained.stdout.contains("swapoff"), "{}", explained.stdout);
 
     let run = checker(
@@ -282,11 +311,20 @@ fn a_plugin_in_c_takes_part_in_all_that_a_check_does() {
     assert_eq!(plugin["version"], "1.0.0");
     assert_eq!(plugin["checks"], serde_json::json!(["server/swap"]));
     assert_eq!(plugin["error"], Value::Null);
-    let sum = Command::new("sha256sum").arg(&library).output().expect("sha256sum");
+    let sum = Command::new("sha256sum")
+        .arg(&library)
+        .output()
+        .expect("sha256sum");
     let sum = String::from_utf8(sum.stdout).expect("UTF-8");
-    assert_eq!(text(plugin, "sha256"), sum.split(' ').next().unwrap_or_default());
+    assert_eq!(
+        text(plugin, "sha256"),
+        sum.split(' ').next().unwrap_or_default()
+    );
     let judged = results(&report, "server/swap");
-    assert_eq!(judged[0]["evidence"], serde_json::json!(["host:plugin/swap/swaps"]));
+    assert_eq!(
+        judged[0]["evidence"],
+        serde_json::json!(["host:plugin/swap/swaps"])
+    );
 
     // The log and the text name it too.
     let log = fs::read_to_string(work.path().join("weka_upgrade_checker.log")).expect("a log");
@@ -332,10 +370,23 @@ fn plugin_check_shows_what_it_would_run_and_says_whether_it_is_fit() {
     let dir = directory();
     let library = swap(dir.path());
     let work = directory();
-    let fit = checker(work.path(), &["plugin", "check", library.to_str().expect("UTF-8")]);
+    let fit = checker(
+        work.path(),
+        &["plugin", "check", library.to_str().expect("UTF-8")],
+    );
     assert_eq!(fit.status, 0, "{}{}", fit.stdout, fit.stderr);
-    for words in ["swap 1.0.0", "| cat /proc/swaps", "server/swap", "SHA-256", "\nFIT\n"] {
-        assert!(fit.stdout.contains(words), "no {words:?} in\n{}", fit.stdout);
+    for words in [
+        "swap 1.0.0",
+        "| cat /proc/swaps",
+        "server/swap",
+        "SHA-256",
+        "\nFIT\n",
+    ] {
+        assert!(
+            fit.stdout.contains(words),
+            "no {words:?} in\n{}",
+            fit.stdout
+        );
     }
     for (mode, words) in [
         ("judge-crash", "signal 11"),
@@ -345,7 +396,10 @@ fn plugin_check_shows_what_it_would_run_and_says_whether_it_is_fit() {
     ] {
         misbehaving(dir.path(), mode);
         let file = dir.path().join(format!("{mode}.so"));
-        let unfit = checker(work.path(), &["plugin", "check", file.to_str().expect("UTF-8")]);
+        let unfit = checker(
+            work.path(),
+            &["plugin", "check", file.to_str().expect("UTF-8")],
+        );
         assert_eq!(unfit.status, 2, "{mode}: {}", unfit.stdout);
         assert!(unfit.stdout.contains("NOT FIT"), "{mode}: {}", unfit.stdout);
         assert!(unfit.stdout.contains(words), "{mode}: {}", unfit.stdout);
@@ -413,7 +467,11 @@ fn the_search_path() {
     assert!(has_swap(&["list"]));
     assert!(!has_swap(&["list", "--no-plugins"]));
     // Named twice is loaded once.
-    assert!(has_swap(&["list", "--plugins", dir.path().to_str().expect("UTF-8")]));
+    assert!(has_swap(&[
+        "list",
+        "--plugins",
+        dir.path().to_str().expect("UTF-8")
+    ]));
     let none = checker(work.path(), &["list", "--plugins", "/nowhere"]);
     assert_eq!(none.status, 64);
     assert!(none.stderr.contains("/nowhere"), "{}", none.stderr);
@@ -474,6 +532,146 @@ fn a_plugin_of_a_later_header_of_the_same_number_is_loaded() {
     let library = dir.path().join("swap.so");
     cc("plugins/examples/swap.c", grown.path(), &library, &[]);
     let report = simulated(dir.path(), &[]).json();
-    assert!(results(&report, "server/swap").iter().all(|r| r["outcome"] == "pass"));
+    assert!(
+        results(&report, "server/swap")
+            .iter()
+            .all(|r| r["outcome"] == "pass")
+    );
     assert_eq!(report["plugins"][0]["error"], Value::Null);
+}
+
+/// The first chapter of docs/plugins.md, followed to the letter: its commands
+/// run in one shell, its file is written where it says.
+#[test]
+fn the_plugin_of_the_document() {
+    let document = fs::read_to_string(root().join("docs/plugins.md")).expect("the document");
+    let chapter = document
+        .split("## A plugin in ten minutes")
+        .nth(1)
+        .and_then(|rest| rest.split("\n## What a plugin can ask").next())
+        .expect("the chapter");
+    let mut script = "set -eu\n".to_owned();
+    let mut file = None;
+    let mut blocks = 0;
+    let mut lines = chapter.lines();
+    while let Some(line) = lines.next() {
+        if let Some(name) = line.strip_prefix("<!-- file: ") {
+            file = Some(name.trim_end_matches(" -->"));
+        }
+        if line.starts_with("```") && line.len() > 3 {
+            let body: Vec<&str> = lines.by_ref().take_while(|l| *l != "```").collect();
+            let body = body.join("\n");
+            match (line, file.take()) {
+                ("```sh", None) => script.push_str(&body),
+                (_, Some(file)) => {
+                    script.push_str(&format!("cat >{file} <<'END OF FILE'\n{body}\nEND OF FILE"));
+                }
+                (other, None) => panic!("what is to be done with {other}?"),
+            }
+            script.push('\n');
+            blocks += 1;
+        }
+    }
+    assert_eq!(blocks, 4, "{script}");
+
+    let home = directory();
+    let work = home.path().join("work");
+    fs::create_dir(&work).expect("a directory");
+    // What this build was made of is what the plugin is made of.
+    let kept = |name: &str| std::env::var_os(name).unwrap_or_default();
+    let binary = Path::new(env!("CARGO_BIN_EXE_checker"))
+        .parent()
+        .expect("a directory");
+    let cargo = Path::new(env!("CARGO")).parent().expect("a directory");
+    let path = std::env::join_paths(
+        [binary, cargo]
+            .map(Path::to_owned)
+            .into_iter()
+            .chain(std::env::split_paths(&kept("PATH"))),
+    )
+    .expect("a path");
+    let user_home = PathBuf::from(kept("HOME"));
+    let or_in_home = |name: &str, default: &str| match kept(name) {
+        set if set.is_empty() => user_home.join(default),
+        set => set.into(),
+    };
+    let output = Command::new("sh")
+        .args(["-c", &script])
+        .current_dir(&work)
+        .env("HOME", home.path())
+        .env("CARGO_HOME", or_in_home("CARGO_HOME", ".cargo"))
+        .env("RUSTUP_HOME", or_in_home("RUSTUP_HOME", ".rustup"))
+        .env("PATH", path)
+        .env("CHECKER", root())
+        .env("CARGO_NET_OFFLINE", "true")
+        .env_remove("CARGO_TARGET_DIR")
+        .env_remove("RUSTFLAGS")
+        .output()
+        .expect("sh runs");
+    let shown = format!(
+        "{}\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(output.status.success(), "{shown}");
+    for words in [
+        "\nFIT\n",
+        "NO-SWAP: No server swaps",
+        "no-swap 0.1.0 (sha256",
+        "GREEN",
+    ] {
+        let words = words.replace("NO-SWAP", "site/no-swap");
+        assert!(shown.contains(&words), "no {words:?} in\n{shown}");
+    }
+}
+
+/// What `make demo` and an unpacked archive have: the tool beside its plugins.
+#[test]
+fn the_shipped_plugins_are_found_beside_the_binary() {
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--package", "checker-plugin-aws"])
+        .args(["--package", "checker-plugin-hardening"])
+        .args(["--target-dir"])
+        .arg(root().join("target"))
+        .current_dir(root())
+        .output()
+        .expect("cargo runs");
+    assert!(
+        built.status.success(),
+        "{}",
+        String::from_utf8_lossy(&built.stderr)
+    );
+    let dir = directory();
+    let plugins = dir.path().join("plugins");
+    fs::create_dir(&plugins).expect("a directory");
+    for name in ["libchecker_aws.so", "libchecker_hardening.so"] {
+        fs::copy(root().join("target/debug").join(name), plugins.join(name)).expect("copied");
+    }
+    let binary = dir.path().join("checker");
+    fs::copy(env!("CARGO_BIN_EXE_checker"), &binary).expect("copied");
+    let output = Command::new(&binary)
+        .args(SIMULATED)
+        .args(["json", "--no-bundle"])
+        .current_dir(dir.path())
+        .env_clear()
+        .output()
+        .expect("it runs");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("a report");
+    for check in ["server/aws-wc", "hardening/squashfs"] {
+        let judged = results(&report, check);
+        assert!(
+            !judged.is_empty() && judged.iter().all(|r| r["outcome"] == "pass"),
+            "{judged:#?}"
+        );
+        assert!(!text(judged[0], "summary").is_empty());
+    }
+    assert_eq!(report["plugins"].as_array().map(Vec::len), Some(2));
+    for name in ["libchecker_aws.so", "libchecker_hardening.so"] {
+        let file = plugins.join(name);
+        let fit = checker(
+            dir.path(),
+            &["plugin", "check", file.to_str().expect("UTF-8")],
+        );
+        assert_eq!(fit.status, 0, "{}", fit.stdout);
+    }
 }

@@ -104,7 +104,9 @@ pub enum Refusal {
     #[error("the option `{0}` would ask another cluster, or as somebody else")]
     Elsewhere(String),
     /// A piece of shell calls `weka` for something else than to look.
-    #[error("it calls `weka {0}`; on servers only `weka local ps` and `weka local resources` are allowed")]
+    #[error(
+        "it calls `weka {0}`; on servers only `weka local ps` and `weka local resources` are allowed"
+    )]
     Weka(String),
     /// A piece of shell seems to change something.
     #[error("it seems to change something: `{0}`")]
@@ -124,7 +126,9 @@ pub fn command(arguments: &str) -> Result<(), Refusal> {
     let listed = COMMANDS
         .iter()
         .map(|line| line.split(' ').collect::<Vec<_>>())
-        .filter(|listed| words.len() >= listed.len() && listed.iter().zip(&words).all(|(a, b)| a == b))
+        .filter(|listed| {
+            words.len() >= listed.len() && listed.iter().zip(&words).all(|(a, b)| a == b)
+        })
         .max_by_key(Vec::len)
         .ok_or_else(|| Refusal::NotListed(arguments.to_owned()))?;
     let mut rest = words[listed.len()..].iter().peekable();

@@ -6,6 +6,7 @@
 
 mod changes;
 mod check;
+mod foreign;
 mod itself;
 #[path = "../lab/mod.rs"]
 mod lab;
@@ -71,6 +72,7 @@ fn tests() -> Vec<Test> {
         itself::tests(),
         runs::tests(),
         changes::tests(),
+        foreign::tests(),
         servers::tests(),
     ]
     .into_iter()

@@ -458,7 +458,10 @@ impl Collector<'_> {
         let (error, mut records) = loop {
             match inbox.recv_timeout(Duration::from_millis(200)) {
                 Ok(Message::ServerDone(_, reach, records)) => {
-                    break (reach.error.map(|e| NotRun::Unreachable(e.to_string())), records);
+                    break (
+                        reach.error.map(|e| NotRun::Unreachable(e.to_string())),
+                        records,
+                    );
                 }
                 _ if self.deadline.interrupted() => break (Some(NotRun::Interrupted), Vec::new()),
                 _ if Instant::now() >= give_up => break (Some(NotRun::Deadline), Vec::new()),

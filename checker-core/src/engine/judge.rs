@@ -60,7 +60,10 @@ pub(super) fn judge(
                     .collect(),
             })
             .collect();
-        for (n, judged) in waiting.into_iter().flat_map(|w| w.join().unwrap_or_default()) {
+        for (n, judged) in waiting
+            .into_iter()
+            .flat_map(|w| w.join().unwrap_or_default())
+        {
             results[n] = judged;
         }
         results
@@ -163,7 +166,8 @@ fn judge_together(
     facts: &FactTable<'_>,
     context: &Context<'_>,
 ) -> Vec<CheckResult> {
-    let servers: Vec<Option<&Server>> = slots.iter().map(|slot| slot.1.map(|s| &s.server)).collect();
+    let servers: Vec<Option<&Server>> =
+        slots.iter().map(|slot| slot.1.map(|s| &s.server)).collect();
     let judged = match without_asking(check, path) {
         Some(judgement) => vec![judgement; slots.len()],
         None => catch_unwind(AssertUnwindSafe(|| {
@@ -175,7 +179,9 @@ fn judge_together(
     slots
         .iter()
         .map(|slot| {
-            let judgement = judged.next().unwrap_or_else(|| Ok(Judgement::unknown(BROKEN)));
+            let judgement = judged
+                .next()
+                .unwrap_or_else(|| Ok(Judgement::unknown(BROKEN)));
             result(check, slot, judgement)
         })
         .collect()

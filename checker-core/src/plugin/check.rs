@@ -43,8 +43,8 @@ pub(super) enum State {
 impl Host {
     /// Asks, and ends the process where it can't be trusted to go on.
     fn judge(&self, question: &Question) -> Result<Answer, Fault> {
-        let asked = serde_json::to_vec(question)
-            .map_err(|error| Fault::Failed(error.to_string()))?;
+        let asked =
+            serde_json::to_vec(question).map_err(|error| Fault::Failed(error.to_string()))?;
         let mut state = self.process.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = match &mut *state {
             State::Running(process) => process.judge(&asked),
@@ -337,7 +337,9 @@ impl Check for PluginCheck {
     ) -> Result<Judgement, Missing> {
         let mut judged = self.judge_all(facts, &[server], context);
         judged.pop().unwrap_or_else(|| {
-            Ok(Judgement::unknown("the plugin was not asked: a fault of the tool"))
+            Ok(Judgement::unknown(
+                "the plugin was not asked: a fault of the tool",
+            ))
         })
     }
 
@@ -387,7 +389,11 @@ impl Check for PluginCheck {
                 Err(missing) => without.push((n, missing)),
                 Ok(target) => {
                     let own = size(&target.records)
-                        + target.servers.iter().map(|s| size(&s.records)).sum::<usize>();
+                        + target
+                            .servers
+                            .iter()
+                            .map(|s| size(&s.records))
+                            .sum::<usize>();
                     if bytes + own > LARGEST_QUESTION {
                         flush(&mut question, &mut asked);
                         bytes = fixed;
@@ -406,7 +412,9 @@ impl Check for PluginCheck {
             .into_iter()
             .map(|result| {
                 result.unwrap_or_else(|| {
-                    Ok(Judgement::unknown("the plugin was not asked: a fault of the tool"))
+                    Ok(Judgement::unknown(
+                        "the plugin was not asked: a fault of the tool",
+                    ))
                 })
             })
             .collect()
@@ -458,7 +466,10 @@ mod tests {
     }
 
     fn answer(check: &str, judgements: &[String]) -> String {
-        format!(r#"{{"check":"{check}","judgements":[{}]}}"#, judgements.join(","))
+        format!(
+            r#"{{"check":"{check}","judgements":[{}]}}"#,
+            judgements.join(",")
+        )
     }
 
     #[rstest]

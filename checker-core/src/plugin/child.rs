@@ -59,7 +59,9 @@ fn shut_in(limits: Limits) -> io::Result<()> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     let cpu = limits.cpu.as_secs();
     for (resource, most) in [
-        (Resource::As, limits.memory),
+        // Some runtimes reserve far more addresses than they ever use.
+        (Resource::As, limits.memory.saturating_mul(8)),
+        (Resource::Data, limits.memory),
         (Resource::Cpu, cpu),
         (Resource::Core, 0),
         (Resource::Fsize, 0),

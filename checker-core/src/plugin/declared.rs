@@ -232,10 +232,15 @@ impl Declared {
                 });
             };
             // What is asked anyway is not asked twice.
-            let origin = known.command_line(newest).unwrap_or_else(|| {
-                leaked_command(&description.name, command)
-            });
-            push(&mut evidence, &command.key, Origin::Command(origin), command.any_exit)?;
+            let origin = known
+                .command_line(newest)
+                .unwrap_or_else(|| leaked_command(&description.name, command));
+            push(
+                &mut evidence,
+                &command.key,
+                Origin::Command(origin),
+                command.any_exit,
+            )?;
         }
         let mut probes = Vec::new();
         for probe in &description.probes {
@@ -253,7 +258,12 @@ impl Declared {
                 limit: usize::try_from(probe.limit_bytes).unwrap_or(usize::MAX),
             }));
             probes.push(leaked);
-            push(&mut evidence, &probe.key, Origin::Probe(leaked), probe.any_exit)?;
+            push(
+                &mut evidence,
+                &probe.key,
+                Origin::Probe(leaked),
+                probe.any_exit,
+            )?;
         }
         if description.checks.is_empty() {
             return Err(DeclarationError::NoChecks);
@@ -414,12 +424,12 @@ fn items(
     let mut items: Vec<Item> = Vec::new();
     for key in &check.evidence {
         let own = evidence.iter().find(|item| item.key == *key).cloned();
-        let item = own
-            .or_else(|| known.by_key(key))
-            .ok_or_else(|| DeclarationError::NoEvidence {
-                id: check.info.id.clone(),
-                key: key.clone(),
-            })?;
+        let item =
+            own.or_else(|| known.by_key(key))
+                .ok_or_else(|| DeclarationError::NoEvidence {
+                    id: check.info.id.clone(),
+                    key: key.clone(),
+                })?;
         push(&mut items, &item.key, item.origin, item.any_exit)?;
     }
     Ok(items)
@@ -440,9 +450,10 @@ impl Known {
         for spec in registry.iter().flat_map(|check| check.needs()) {
             known.commands.extend(spec.commands);
             // Those of other plugins are theirs to change.
-            let ours = spec.probes.iter().filter(|p| {
-                !p.key.starts_with(PROBE_KEY) && !p.key.starts_with(super::SCRIPT_KEY)
-            });
+            let ours = spec
+                .probes
+                .iter()
+                .filter(|p| !p.key.starts_with(PROBE_KEY) && !p.key.starts_with(super::SCRIPT_KEY));
             known.probes.extend(ours);
         }
         known
@@ -470,4 +481,3 @@ impl Known {
         })
     }
 }
-

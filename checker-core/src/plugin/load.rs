@@ -203,10 +203,7 @@ impl Started {
 
     /// Waits for what it says of itself.
     fn listen(&mut self) {
-        self.described = self
-            .process
-            .loaded()
-            .and_then(|()| self.process.describe());
+        self.described = self.process.loaded().and_then(|()| self.process.describe());
     }
 
     fn register(
@@ -260,9 +257,12 @@ pub(super) fn digest(mut from: impl Read) -> io::Result<String> {
             Err(error) => return Err(error),
         }
     }
-    Ok(hash.finalize().iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string can't fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    }))
+    Ok(hash
+        .finalize()
+        .iter()
+        .fold(String::new(), |mut text, byte| {
+            // Writing to a string can't fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        }))
 }

@@ -59,5 +59,9 @@ fn id_word(text: &str) -> String {
             _ => '-',
         })
         .collect();
-    if word.is_empty() { "-".to_owned() } else { word }
+    if word.is_empty() {
+        "-".to_owned()
+    } else {
+        word
+    }
 }

@@ -23,7 +23,7 @@ pub struct Limits {
     pub calls: Duration,
     /// Processor time.
     pub cpu: Duration,
-    /// Bytes of address space.
+    /// Bytes of memory; it may reserve eight times as many addresses.
     pub memory: u64,
     /// Bytes that it may print.
     pub printed: usize,
@@ -69,7 +69,11 @@ impl Process {
     /// Starts it, and does not wait for anything.
     ///
     /// It ends with the thread that calls this.
-    pub(super) fn start(launcher: &Launcher, library: &Path, limits: Limits) -> Result<Self, Fault> {
+    pub(super) fn start(
+        launcher: &Launcher,
+        library: &Path,
+        limits: Limits,
+    ) -> Result<Self, Fault> {
         let failed = |error: io::Error| Fault::NotStarted(error.to_string());
         let mut child = Command::new(&launcher.program)
             .arg0("checker")

@@ -303,7 +303,9 @@ impl Script {
         Ok(Self {
             info: CheckInfo {
                 id: format!("{AREA_OF_SCRIPTS}/{word}"),
-                title: metadata.description.unwrap_or_else(|| name.clone().into_owned()),
+                title: metadata
+                    .description
+                    .unwrap_or_else(|| name.clone().into_owned()),
                 scope: vec![scope],
                 when: "all".to_owned(),
                 levels: vec![Level::Warn, Level::Fail],
@@ -345,7 +347,11 @@ impl Script {
             254 => Judgement::warn(summary("a warning (exit status 254)"), remedy()),
             255 => Judgement::unknown(format!(
                 "the script failed inside (exit status 255){}",
-                if said.is_empty() { said.clone() } else { format!(": {said}") }
+                if said.is_empty() {
+                    said.clone()
+                } else {
+                    format!(": {said}")
+                }
             )),
             status => Judgement::fail(summary(&format!("exit status {status}")), remedy()),
         };
@@ -355,7 +361,10 @@ impl Script {
     /// What it did on the one backend that it ran on.
     fn judge_single(&self, facts: &FactTable<'_>) -> Result<Judgement, Missing> {
         let mut why = None;
-        for (server, view) in facts.server_views().filter(|(s, _)| s.role == Role::Backend) {
+        for (server, view) in facts
+            .server_views()
+            .filter(|(s, _)| s.role == Role::Backend)
+        {
             match view.record(self.key) {
                 Ok(record) => {
                     let judgement = self.judge_run(record);
@@ -376,7 +385,10 @@ impl Script {
         let mut worst: Option<Judgement> = None;
         let mut details = Vec::new();
         let mut missing = None;
-        for (server, view) in facts.server_views().filter(|(s, _)| s.role == Role::Backend) {
+        for (server, view) in facts
+            .server_views()
+            .filter(|(s, _)| s.role == Role::Backend)
+        {
             match view.record(self.key) {
                 Err(why) => missing = missing.or(Some(why)),
                 Ok(record) => {
@@ -388,7 +400,10 @@ impl Script {
                         worst = Some(judgement);
                     }
                     let output = record.stdout_text().trim_end().to_owned();
-                    by_output.entry(output).or_default().push(server.name.clone());
+                    by_output
+                        .entry(output)
+                        .or_default()
+                        .push(server.name.clone());
                 }
             }
         }

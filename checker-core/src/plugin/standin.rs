@@ -93,6 +93,7 @@ The result says what is wrong with the file. `checker plugin check FILE` shows m
 /// Registers the checks of an earlier run that are not there now, so that a
 /// replay says that it did not judge them again.
 pub fn register_absent(registry: &mut Registry, plugins: &[PluginInfo], results: &[CheckResult]) {
+    let here: Vec<String> = registry.plugins().into_iter().map(|p| p.path).collect();
     for plugin in plugins {
         let absent: Vec<&String> = plugin
             .checks
@@ -101,7 +102,11 @@ pub fn register_absent(registry: &mut Registry, plugins: &[PluginInfo], results:
             .collect();
         if plugin.checks.is_empty() {
             // What could not be loaded then is no better known now.
-            if let Some(error) = &plugin.error {
+            if let Some(error) = plugin
+                .error
+                .as_ref()
+                .filter(|_| !here.contains(&plugin.path))
+            {
                 register_failure(registry, plugin.clone(), error);
             }
             continue;
@@ -129,7 +134,11 @@ pub fn register_absent(registry: &mut Registry, plugins: &[PluginInfo], results:
                     id: id.clone(),
                     title: format!("A check of the {}", named.trim_end()),
                     // One that had no target then has one now, so as not to vanish.
-                    scope: if scope.is_empty() { vec![Scope::Cluster] } else { scope },
+                    scope: if scope.is_empty() {
+                        vec![Scope::Cluster]
+                    } else {
+                        scope
+                    },
                     when: "all".to_owned(),
                     levels: vec![Level::Warn, Level::Fail],
                     sources: then.first().map_or_else(Vec::new, |r| r.sources.clone()),

@@ -16,7 +16,9 @@ pub enum Distrust {
         error: io::Error,
     },
     /// Neither root's nor the user's.
-    #[error("{path} belongs to the user id {owner}, not to root or you: `chown root {path}` if it is to be trusted")]
+    #[error(
+        "{path} belongs to the user id {owner}, not to root or you: `chown root {path}` if it is to be trusted"
+    )]
     Owner {
         /// What.
         path: PathBuf,
@@ -127,11 +129,15 @@ mod tests {
         let (dir, file) = plugin();
         for bits in [0o664, 0o646] {
             mode(&file, bits);
-            assert!(matches!(is_trusted(&file), Err(Distrust::Writable { path }) if path.ends_with("a.so")));
+            assert!(
+                matches!(is_trusted(&file), Err(Distrust::Writable { path }) if path.ends_with("a.so"))
+            );
         }
         mode(&file, 0o644);
         mode(dir.path(), 0o777);
-        assert!(matches!(is_trusted(&file), Err(Distrust::Writable { path }) if !path.ends_with("a.so")));
+        assert!(
+            matches!(is_trusted(&file), Err(Distrust::Writable { path }) if !path.ends_with("a.so"))
+        );
     }
 
     #[test]
@@ -141,11 +147,20 @@ mod tests {
         let (within, out) = (real.join("b.so"), real.join("c.so"));
         symlink(&file, &within).expect("a link");
         symlink("/usr/lib", &out).expect("a link");
-        assert_eq!(is_trusted_in(&real, &within).expect("within"), real.join("a.so"));
-        assert!(matches!(is_trusted_in(&real, &out), Err(Distrust::LeadsOut { .. })));
+        assert_eq!(
+            is_trusted_in(&real, &within).expect("within"),
+            real.join("a.so")
+        );
+        assert!(matches!(
+            is_trusted_in(&real, &out),
+            Err(Distrust::LeadsOut { .. })
+        ));
         let nowhere = real.join("d.so");
         symlink("nothing", &nowhere).expect("a link");
-        assert!(matches!(is_trusted_in(&real, &nowhere), Err(Distrust::Unreadable { .. })));
+        assert!(matches!(
+            is_trusted_in(&real, &nowhere),
+            Err(Distrust::Unreadable { .. })
+        ));
     }
 
     #[test]
@@ -154,6 +169,9 @@ mod tests {
         if std::os::unix::fs::chown(&file, Some(12_345), None).is_err() {
             return; // Only root can give files away.
         }
-        assert!(matches!(is_trusted(&file), Err(Distrust::Owner { owner: 12_345, .. })));
+        assert!(matches!(
+            is_trusted(&file),
+            Err(Distrust::Owner { owner: 12_345, .. })
+        ));
     }
 }

@@ -523,9 +523,12 @@ fn with(report: &Report, outcome: Outcome) -> Vec<&CheckResult> {
 }
 
 fn first(report: &Report, outcome: Outcome) -> Option<&str> {
+    // What a plugin brought can be explained only with the plugin.
+    let built_in = |r: &&CheckResult| !report.plugins.iter().any(|p| p.checks.contains(&r.check));
     report
         .results
         .iter()
+        .filter(built_in)
         .find(|r| r.outcome == outcome)
         .map(|r| r.check.as_str())
 }

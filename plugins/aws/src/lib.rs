@@ -97,10 +97,17 @@ fn aws_wc(evidence: &Evidence<'_>) -> Judgement {
             Judgement::pass("write combining is on, and the driver was loaded without a failure")
         }
         Ok(times) => Judgement::warn(
-            format!("{} times within a week the driver was not loaded anew", times.len()),
+            format!(
+                "{} times within a week the driver was not loaded anew",
+                times.len()
+            ),
             REMEDY,
         )
-        .details(times.into_iter().map(|time| format!("NetDevDriverReloadFailed at {time}"))),
+        .details(
+            times
+                .into_iter()
+                .map(|time| format!("NetDevDriverReloadFailed at {time}")),
+        ),
     }
 }
 
@@ -128,7 +135,12 @@ fn failed_reloads(evidence: &Evidence<'_>) -> Result<Vec<String>, Judgement> {
         .filter(|event| event["type"] == "NetDevDriverReloadFailed");
     Ok(failed
         .filter(|event| here(event))
-        .map(|event| event["timestamp"].as_str().unwrap_or("an unknown time").to_owned())
+        .map(|event| {
+            event["timestamp"]
+                .as_str()
+                .unwrap_or("an unknown time")
+                .to_owned()
+        })
         .collect())
 }
 
@@ -139,7 +151,9 @@ fn list(evidence: &Evidence<'_>, key: &str) -> Result<Vec<Value>, Judgement> {
     }
     match evidence.json(key)? {
         Value::Array(items) if items.iter().all(Value::is_object) => Ok(items),
-        _ => Err(Judgement::unknown(format!("the answer to {key} is no list of objects"))),
+        _ => Err(Judgement::unknown(format!(
+            "the answer to {key} is no list of objects"
+        ))),
     }
 }
 
@@ -205,7 +219,11 @@ mod tests {
     /// Elsewhere nobody cares about the events.
     #[test]
     fn without_events_only_aws_is_unknown() {
-        let judge = |wc: &str| PLUGIN.try_on("server/aws-wc", "weka-01", &[("wc", wc)]).outcome;
+        let judge = |wc: &str| {
+            PLUGIN
+                .try_on("server/aws-wc", "weka-01", &[("wc", wc)])
+                .outcome
+        };
         assert_eq!(judge(GOOD), Outcome::Unknown);
         assert_eq!(judge("vendor QEMU\nend\n"), Outcome::Skipped);
     }

@@ -60,16 +60,27 @@ fn squashfs(evidence: &Evidence<'_>) -> Judgement {
         return Judgement::unknown("the answer of the probe breaks off");
     }
     let loaded = lines.contains(&"loaded");
-    let rules: Vec<&str> = lines.iter().filter_map(|line| line.strip_prefix("rule ")).collect();
+    let rules: Vec<&str> = lines
+        .iter()
+        .filter_map(|line| line.strip_prefix("rule "))
+        .collect();
     let remedy = "Remove the line `install squashfs …` from the file named above, and from what puts it there; `modprobe -n -v squashfs` must show an insmod, or nothing.";
     match (rules.is_empty(), loaded) {
         (true, true) => Judgement::pass("squashfs is there, and no rule of modprobe is against it"),
-        (true, false) => Judgement::pass("squashfs is not loaded yet, and no rule of modprobe is against it"),
+        (true, false) => {
+            Judgement::pass("squashfs is not loaded yet, and no rule of modprobe is against it")
+        }
         // It is there until the next start of the server.
-        (false, true) => Judgement::warn("squashfs is loaded, but will not be after a restart", remedy)
-            .details(rules),
-        (false, false) => Judgement::fail("squashfs can't be loaded: a rule of modprobe is against it", remedy)
-            .details(rules),
+        (false, true) => Judgement::warn(
+            "squashfs is loaded, but will not be after a restart",
+            remedy,
+        )
+        .details(rules),
+        (false, false) => Judgement::fail(
+            "squashfs can't be loaded: a rule of modprobe is against it",
+            remedy,
+        )
+        .details(rules),
     }
 }
 
@@ -84,7 +95,10 @@ mod tests {
     #[case::loaded("loaded\nend\n", Outcome::Pass)]
     #[case::not_yet("end\n", Outcome::Pass)]
     #[case::forbidden("rule /etc/modprobe.d/cis.conf: /bin/false\nend\n", Outcome::Fail)]
-    #[case::forbidden_after_a_restart("loaded\nrule /etc/modprobe.d/cis.conf: /bin/true\nend\n", Outcome::Warn)]
+    #[case::forbidden_after_a_restart(
+        "loaded\nrule /etc/modprobe.d/cis.conf: /bin/true\nend\n",
+        Outcome::Warn
+    )]
     #[case::cut("loaded\n", Outcome::Unknown)]
     #[case::nothing("", Outcome::Unknown)]
     fn rules(#[case] probe: &str, #[case] expected: Outcome) {

@@ -324,9 +324,8 @@ impl Plugin {
             }
         };
         let declared = self.checks.iter().find(|c| c.id == check);
-        let is_command = |key: &&str| {
-            key.starts_with("weka:") || self.commands.iter().any(|c| c.key == *key)
-        };
+        let is_command =
+            |key: &&str| key.starts_with("weka:") || self.commands.iter().any(|c| c.key == *key);
         let (commands, probes): (Vec<&str>, Vec<&str>) = declared
             .map_or(&[][..], |c| c.evidence)
             .iter()
@@ -353,7 +352,11 @@ impl Plugin {
             targets: vec![TargetEvidence {
                 target: target.to_owned(),
                 server: (!of_cluster).then(|| server.clone()),
-                records: if of_cluster { Vec::new() } else { records.clone() },
+                records: if of_cluster {
+                    Vec::new()
+                } else {
+                    records.clone()
+                },
                 servers: if of_cluster {
                     vec![crate::wire::ServerEvidence { server, records }]
                 } else {
@@ -361,7 +364,9 @@ impl Plugin {
                 },
             }],
         };
-        let mut answer = self.answer(&question).unwrap_or_else(|error| panic!("{error}"));
+        let mut answer = self
+            .answer(&question)
+            .unwrap_or_else(|error| panic!("{error}"));
         answer.judgements.remove(0).judgement
     }
 

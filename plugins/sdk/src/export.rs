@@ -187,7 +187,10 @@ mod tests {
         let (code, text) = ask(question.as_bytes());
         assert_eq!(code, OK, "{text}");
         let answer: crate::wire::Answer = serde_json::from_str(&text).expect("an answer");
-        assert_eq!(answer.judgements[0].judgement.outcome, crate::Outcome::Unknown);
+        assert_eq!(
+            answer.judgements[0].judgement.outcome,
+            crate::Outcome::Unknown
+        );
         assert!(answer.judgements[0].judgement.summary.contains("odd: bad"));
         assert_eq!(answer.judgements[1].judgement.outcome, crate::Outcome::Pass);
     }

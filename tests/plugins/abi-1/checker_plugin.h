@@ -8,13 +8,13 @@
  * it. The plugin opens no connection and runs nothing itself.
  *
  * Where it runs
- *   In a child process of checker's, one for each plugin and run: without
- *   privileges to lose it has none to gain, but it can break nothing either.
- *   It has no standard input; its standard output and error go to checker,
- *   which keeps the first lines of them for its log. Only PATH, LC_ALL and TZ
- *   are set. It may use 512 MiB of address space and 20 s of processor time, may
- *   write no files, and each call must return within 5 s. Whoever exceeds that, crashes,
- *   or answers nonsense costs its own checks, which become `unknown`.
+ *   In a child process of checker's, one for each plugin and run. It has no
+ *   standard input; its standard output and error go to checker, which tells
+ *   the first line when the plugin ends badly. Only PATH, LC_ALL and TZ are set.
+ *   It may use 512 MiB of memory and 20 s of processor time, and may write no
+ *   files; a call must return within 5 s, all of them within 30 s. Whoever
+ *   exceeds that, crashes, or answers nonsense costs its own checks, which
+ *   become `unknown`, and nobody else's.
  *
  * Threads
  *   Calls come one after the other, from one thread. A plugin may have
