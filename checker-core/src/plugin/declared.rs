@@ -481,3 +481,116 @@ impl Known {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn good() -> Value {
+        json!({
+            "name": "site", "version": "1.0",
+            "commands": [{"key": "status", "variants": ["status -J"]},
+                         {"key": "orgs", "variants": ["org --show-all -J", "org -J"]}],
+            "probes": [{"key": "swaps", "script": "cat /proc/swaps", "sample": "x\n"}],
+            "checks": [{"id": "site/swap", "title": "t", "scope": ["backend"], "when": "all",
+                        "levels": ["warn"], "sources": ["s"],
+                        "evidence": ["swaps", "status", "orgs", "weka:containers"],
+                        "applies": {"from": {"min": "4.2"}, "to": {"below": "5.1"}}}]
+        })
+    }
+
+    fn declare(value: &Value) -> Result<Declared, DeclarationError> {
+        let description = serde_json::from_value(value.clone()).expect("a description");
+        Declared::new(description, &Registry::new())
+    }
+
+    #[test]
+    fn evidence_has_keys_of_its_own_unless_it_is_asked_anyway() {
+        let declared = declare(&good()).expect("good");
+        let keys: Vec<&str> = declared.checks[0]
+            .items
+            .iter()
+            .map(Item::full_key)
+            .collect();
+        assert_eq!(
+            keys,
+            [
+                "host:plugin/site/swaps",
+                "weka:status",
+                "weka:plugin/site/orgs",
+                "weka:containers"
+            ]
+        );
+        let samples: Vec<_> = declared.samples().collect();
+        assert_eq!(
+            samples,
+            [("host:plugin/site/swaps".to_owned(), "x\n".to_owned())]
+        );
+    }
+
+    #[rstest]
+    #[case::name("/name", json!("Site One"), "calls itself")]
+    #[case::empty_name("/name", json!(""), "calls itself")]
+    #[case::key_with_a_slash("/probes/0/key", json!("a/b"), "calls itself")]
+    #[case::no_checks("/checks", json!([]), "offers no check")]
+    #[case::id("/checks/0/id", json!("swap"), "no check id")]
+    #[case::our_area("/checks/0/id", json!("plugin/x"), "which is ours")]
+    #[case::no_scope("/checks/0/scope", json!([]), "nothing of the scope")]
+    #[case::no_source("/checks/0/sources", json!([]), "nothing of the sources")]
+    #[case::unknown_evidence("/checks/0/evidence", json!(["host:units"]), "there is none of that name")]
+    #[case::evidence_twice("/checks/0/evidence", json!(["swaps", "swaps"]), "twice")]
+    #[case::key_twice("/probes/0/key", json!("status"), "twice")]
+    #[case::no_variant("/commands/0/variants", json!([]), "there is none of that name")]
+    #[case::a_variant_that_changes("/commands/1/variants/1", json!("org delete x"), "which is refused")]
+    #[case::a_probe_that_changes("/probes/0/script", json!("reboot"), "which is refused")]
+    #[case::no_time("/probes/0/timeout_s", json!(0), "limit of 0")]
+    #[case::too_much_time("/probes/0/timeout_s", json!(21), "limit of 21")]
+    #[case::too_many_bytes("/probes/0/limit_bytes", json!(2_000_000), "limit of 2000000")]
+    #[case::no_release("/checks/0/applies/to/below", json!("five"), "which is none")]
+    #[case::long_text("/checks/0/explanation", json!("x".repeat(70_000)), "70000 bytes")]
+    fn is_refused(#[case] place: &str, #[case] value: Value, #[case] words: &str) {
+        let mut description = good();
+        let (parent, member) = place.rsplit_once('/').expect("a place");
+        let parent = description.pointer_mut(parent).expect("there");
+        match member.parse::<usize>() {
+            Ok(n) => parent[n] = value,
+            Err(_) => parent[member] = value,
+        }
+        let error = declare(&description).expect_err("refused").to_string();
+        assert!(error.contains(words), "{error}");
+    }
+
+    #[rstest]
+    #[case::within("4.2", "5.0.9", true)]
+    #[case::before("4.1.9", "5.0.9", false)]
+    #[case::at_the_upper_end("4.2", "5.1", false)]
+    #[case::short_before("4.2", "5.0.999.9", true)]
+    fn applies(#[case] from: &str, #[case] to: &str, #[case] expected: bool) {
+        let declared = declare(&good()).expect("good");
+        let path = UpgradePath {
+            from: from.parse().expect("a release"),
+            to: to.parse().expect("a release"),
+        };
+        let applies = declared.checks[0].releases.applies(&path);
+        assert_eq!(applies == Applies::Yes, expected, "{applies:?}");
+        assert!(!declared.checks[0].releases.always());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        /// Whatever a plugin says of itself: no panic.
+        #[test]
+        fn any_change_of_a_good_description(at in 0usize..900, byte in any::<u8>()) {
+            let mut bytes = good().to_string().into_bytes();
+            let length = bytes.len();
+            bytes[at % length] = byte;
+            if let Ok(description) = serde_json::from_slice::<Description>(&bytes) {
+                let _ = Declared::new(description, &Registry::new());
+            }
+        }
+    }
+}

@@ -94,8 +94,12 @@ pub(super) fn read(from: &mut impl Read) -> io::Result<Option<(Kind, Vec<u8>)>> 
         other => other?,
     }
     let (kind, len) = parse(head).map_err(io::Error::other)?;
-    let mut body = vec![0; len];
-    from.read_exact(&mut body)?;
+    // Not as much memory as somebody says, but as much as there comes.
+    let mut body = Vec::new();
+    from.take(len as u64).read_to_end(&mut body)?;
+    if body.len() < len {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
     Ok(Some((kind, body)))
 }
 
@@ -119,5 +123,15 @@ mod tests {
         assert!(read(&mut &b"A\0\0\0\x09short"[..]).is_err());
         assert!(read(&mut &b"?\0\0\0\x01x"[..]).is_err());
         assert!(read(&mut &b"A\xff\xff\xff\xff"[..]).is_err());
+    }
+
+    proptest::proptest! {
+        /// Whatever comes through the pipe: no panic, and no more than was sent.
+        #[test]
+        fn any_bytes(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..64)) {
+            if let Ok(Some((_, body))) = read(&mut bytes.as_slice()) {
+                proptest::prop_assert!(body.len() + HEADER <= bytes.len());
+            }
+        }
     }
 }
