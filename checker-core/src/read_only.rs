@@ -63,6 +63,7 @@ const TAKE_A_VALUE: &[&str] = &[
     "--end-time",
     "--filter",
     "--interval",
+    "--node-ids",
     "--num-results",
     "--output",
     "--param",

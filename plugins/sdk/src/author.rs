@@ -462,9 +462,13 @@ pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
 /// }
 ///
 /// fn swap(evidence: &Evidence<'_>) -> Judgement {
-///     match evidence.stdout("swaps").lines().count() {
-///         1 => Judgement::pass("no swap"),
-///         n => Judgement::warn(format!("{} swap areas", n - 1), "Turn swap off: `swapoff -a`."),
+///     let mut lines = evidence.stdout("swaps").lines();
+///     if !lines.next().unwrap_or_default().starts_with("Filename") {
+///         return Judgement::unknown("/proc/swaps has no heading");
+///     }
+///     match lines.count() {
+///         0 => Judgement::pass("no swap"),
+///         n => Judgement::warn(format!("{n} swap areas"), "Turn swap off: `swapoff -a`."),
 ///     }
 /// }
 /// ```
