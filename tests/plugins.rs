@@ -675,3 +675,144 @@ fn the_shipped_plugins_are_found_beside_the_binary() {
         assert_eq!(fit.status, 0, "{}", fit.stdout);
     }
 }
+
+/// Two files that claim one name would read each other's evidence.
+#[test]
+fn a_name_is_taken_once() {
+    let dir = directory();
+    let library = swap(dir.path());
+    fs::copy(&library, dir.path().join("zwap.so")).expect("copied");
+    let run = simulated(dir.path(), &[]);
+    let report = run.json();
+    assert!(
+        results(&report, "server/swap")
+            .iter()
+            .all(|r| r["outcome"] == "pass")
+    );
+    let second = results(&report, "plugin/zwap");
+    let summary = text(second[0], "summary");
+    assert!(summary.contains("calls itself swap, as "), "{summary}");
+    assert_eq!(run.status, 3);
+}
+
+/// A check of the cluster that rests on its servers is not green without any.
+#[test]
+fn of_no_servers_nothing_is_true() {
+    let dir = directory();
+    let library = dir.path().join("fleet.so");
+    let defines = [
+        "-DMODE=\"fleet\"".to_owned(),
+        "-DSCOPE=\"cluster\"".to_owned(),
+    ];
+    cc(
+        "tests/plugins/misbehaving.c",
+        &headers(),
+        &library,
+        &defines,
+    );
+    let asked = simulated(dir.path(), &[]).json();
+    assert_eq!(results(&asked, "bad/fleet")[0]["outcome"], "pass");
+    let alone = simulated(dir.path(), &["--cluster-only"]).json();
+    let result = results(&alone, "bad/fleet")[0];
+    assert_eq!(result["outcome"], "unknown", "{result:#}");
+}
+
+/// Scripts are checks before they run, and a simulated cluster runs none.
+#[test]
+fn scripts_are_listed_and_explained_and_unknown_where_they_do_not_run() {
+    let dir = directory();
+    for entry in fs::read_dir(root().join("tests/scripts")).expect("the scripts") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().expect("a name").to_owned();
+        fs::copy(&path, dir.path().join(name)).expect("copied");
+    }
+    for entry in fs::read_dir(dir.path()).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o644)).expect("changed");
+    }
+    let work = directory();
+    let scripts = dir.path().to_str().expect("UTF-8");
+    let listed = checker(work.path(), &["list", "--scripts", scripts]);
+    assert!(
+        listed.stdout.contains("OS is one of the known"),
+        "{}",
+        listed.stdout
+    );
+    assert!(!listed.stdout.contains("README"), "{}", listed.stdout);
+    let explained = checker(
+        work.path(),
+        &["explain", "ext/110_checkos", "--scripts", scripts],
+    );
+    for words in [
+        "the preamble has read /etc/os-release",
+        "SITE-7",
+        "nothing holds it",
+    ] {
+        assert!(
+            explained.stdout.contains(words),
+            "no {words:?} in {}",
+            explained.stdout
+        );
+    }
+    let arguments = [
+        &SIMULATED[..],
+        &["json", "--no-bundle", "--scripts", scripts],
+    ]
+    .concat();
+    let run = checker(work.path(), &arguments);
+    let report = run.json();
+    assert_eq!(report["verdict"], "unknown");
+    for check in [
+        "ext/010_addresses",
+        "ext/110_checkos",
+        "ext/330_one_by_one",
+        "ext/345_same_name",
+    ] {
+        let found = results(&report, check);
+        assert!(!found.is_empty());
+        for result in found {
+            assert_eq!(result["outcome"], "unknown", "{result:#}");
+            assert!(
+                text(result, "summary").contains("runs no scripts"),
+                "{result:#}"
+            );
+        }
+    }
+    let shown = checker(
+        work.path(),
+        &[
+            &SIMULATED[..],
+            &["text", "--no-bundle", "--scripts", scripts],
+        ]
+        .concat(),
+    );
+    assert!(
+        shown.stdout.contains("nothing holds them to only look"),
+        "{}",
+        shown.stdout
+    );
+
+    // Where others can write, or nothing is a script, nothing runs.
+    let refused = |words: &str| {
+        let run = checker(work.path(), &arguments);
+        assert_eq!(run.status, 64, "{}", run.stdout);
+        assert!(run.stderr.contains(words), "{}", run.stderr);
+    };
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).expect("changed");
+    refused("others can write to");
+    let alone = [&arguments[..], &["--cluster-only"]].concat();
+    let run = checker(work.path(), &alone);
+    assert_eq!(run.status, 64, "{}", run.stdout);
+    assert!(run.stderr.contains("--cluster-only"), "{}", run.stderr);
+    let empty = directory();
+    let none = checker(
+        work.path(),
+        &["list", "--scripts", empty.path().to_str().expect("UTF-8")],
+    );
+    assert_eq!(none.status, 64);
+    assert!(
+        none.stderr.contains("there is no script in"),
+        "{}",
+        none.stderr
+    );
+}

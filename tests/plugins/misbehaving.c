@@ -10,6 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#ifndef SCOPE
+#define SCOPE "backend"
+#endif
+
 static int is(const char *mode) { return strcmp(MODE, mode) == 0; }
 
 static void crash(void) { *(volatile int *)8 = 1; }
@@ -67,7 +71,7 @@ static int32_t describe(checker_buffer *out) {
     snprintf(text, sizeof text,
              "{\"name\":\"%s\",\"version\":\"6.6.6\",\"commands\":[{\"key\":\"c\",\"variants\":[\"%s\"]}],"
              "\"probes\":[{\"key\":\"p\",\"script\":\"%s\",\"sample\":\"ok\\n\"}],"
-             "\"checks\":[{\"id\":\"%s\",\"title\":\"Bad\",\"scope\":[\"backend\"],\"when\":\"all\","
+             "\"checks\":[{\"id\":\"%s\",\"title\":\"Bad\",\"scope\":[\"" SCOPE "\"],\"when\":\"all\","
              "\"levels\":[\"fail\"],\"sources\":[\"a test\"],\"evidence\":[\"p\",\"c\"]}%s]}",
              MODE, command, probe, id, more);
     return give(out, text);

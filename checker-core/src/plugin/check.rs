@@ -12,7 +12,7 @@ use crate::contract::wire::{
 };
 use crate::contract::{CheckInfo, Judgement, Outcome};
 use crate::evidence::Redactor;
-use crate::facts::{AnyFact, Fact, FactScope, FactSpec, FactTable, Missing, View};
+use crate::facts::{AnyFact, Fact, FactScope, FactSpec, FactTable, Missing, View, Why};
 use crate::registry::PluginEntry;
 use crate::server::Server;
 
@@ -170,19 +170,24 @@ impl PluginCheck {
         facts: &FactTable<'_>,
     ) -> Result<TargetEvidence, Missing> {
         let Some(server) = server else {
-            let servers = if self.probes().next().is_none() {
-                Vec::new()
-            } else {
-                facts
-                    .server_views()
-                    .map(|(server, view)| {
-                        Ok(ServerEvidence {
-                            server: server_facts(server),
-                            records: self.records(self.probes(), &view)?,
-                        })
-                    })
-                    .collect::<Result<_, _>>()?
-            };
+            let mut servers = Vec::new();
+            if let Some(probe) = self.probes().next() {
+                for (server, view) in facts.server_views() {
+                    servers.push(ServerEvidence {
+                        server: server_facts(server),
+                        records: self.records(self.probes(), &view)?,
+                    });
+                }
+                // Of no servers everything is true.
+                if servers.is_empty() {
+                    return Err(Missing {
+                        evidence: probe.full_key().to_owned(),
+                        command: probe.full_key().to_owned(),
+                        server: None,
+                        why: Why::NotCollected,
+                    });
+                }
+            }
             return Ok(TargetEvidence {
                 target: "cluster".to_owned(),
                 server: None,

@@ -8,6 +8,7 @@ use crate::contract::wire::{CheckDeclaration, Description, Range};
 use crate::facts::{containers::CONTAINERS, servers::SERVERS, status::STATUS};
 use crate::read_only::{self, Refusal};
 use crate::registry::{Registry, is_id};
+use crate::report::{PluginInfo, PluginKind};
 use crate::source::{ClusterCommand, ServerProbe};
 use crate::version::Version;
 
@@ -17,6 +18,14 @@ pub enum DeclarationError {
     /// The name of the plugin, or of some evidence, is no plain word.
     #[error("calls itself, or some evidence, {0:?}: small letters, digits and `-`, at most 40")]
     Name(String),
+    /// Another plugin has its name: their evidence would be mixed up.
+    #[error("calls itself {name}, as {other} does")]
+    NameTaken {
+        /// The name.
+        name: String,
+        /// The other's file.
+        other: String,
+    },
     /// There is nothing that it checks.
     #[error("offers no check")]
     NoChecks,
@@ -213,6 +222,13 @@ impl Declared {
         registry: &Registry,
     ) -> Result<Self, DeclarationError> {
         word(&description.name)?;
+        let same = |p: &PluginInfo| p.kind == PluginKind::Library && p.name == description.name;
+        if let Some(other) = registry.plugins().into_iter().find(same) {
+            return Err(DeclarationError::NameTaken {
+                name: description.name,
+                other: other.path,
+            });
+        }
         sizes(&description)?;
         let known = Known::of(registry);
         let mut evidence: Vec<Item> = Vec::new();
