@@ -168,7 +168,7 @@ const NOT_JUDGED: &[(&str, &str)] = &[
     ("judge-exit", "exit status 0"),
     ("judge-hang", "gave no answer within 5 s"),
     ("judge-spin", "gave no answer within 5 s"),
-    ("judge-fork", "gave no answer within 5 s"),
+    ("judge-fork", "exit status 3"),
     ("judge-kill", "signal 9"),
     ("judge-memory", "signal"),
     ("judge-endless", "printed without end"),
@@ -264,11 +264,10 @@ fn whatever_a_plugin_does_it_costs_its_own_checks_and_no_others() {
             .filter(|r| r["outcome"] == "unknown")
             .all(|r| text(r, "summary").contains("did not answer about this target"))
     );
-    assert!(
-        !Path::new("/tmp/checker-misbehaving").exists() || {
-            fs::read("/tmp/checker-misbehaving").is_ok_and(|bytes| bytes.is_empty())
-        }
-    );
+    // It could make a name, and put nothing behind it.
+    let written = Path::new("/tmp/checker-misbehaving");
+    assert!(fs::read(written).unwrap_or_default().is_empty());
+    let _ = fs::remove_file(written);
     // Five seconds to load, five to judge, all at the same time; the rest is
     // for a machine with many other things to do.
     assert!(took.as_secs() < 60, "{took:?}");

@@ -207,8 +207,11 @@ impl PluginCheck {
 
     /// Asks about some targets, and says for each what came of it.
     fn ask(&self, question: &Question) -> Vec<Judgement> {
+        let redactor = Redactor::new();
         let fault = |fault: &Fault| {
-            self.host.entry.blame(&fault.to_string());
+            // It can hold what the plugin has printed.
+            let fault = redactor.text(&fault.to_string());
+            self.host.entry.blame(&fault);
             Judgement::unknown(format!("the plugin {} {fault}", self.host.name))
         };
         let answer = match self.host.judge(question) {
@@ -220,7 +223,6 @@ impl PluginCheck {
             .into_iter()
             .map(|j| (j.target, j.judgement))
             .collect();
-        let redactor = Redactor::new();
         question
             .targets
             .iter()

@@ -50,6 +50,9 @@ pub struct Launcher {
     pub arguments: Vec<String>,
 }
 
+/// How often it is looked at whether a plugin's process still lives.
+const GLANCE: Duration = Duration::from_millis(100);
+
 /// A plugin's process. Dropped, it is ended, with all that it has started.
 #[derive(Debug)]
 pub(super) struct Process {
@@ -156,6 +159,7 @@ impl Process {
         let left = self.limits.calls.saturating_sub(self.spent);
         let limit = self.limits.call.min(left);
         let mut received = Vec::new();
+        let mut over = false;
         let frame = loop {
             let waited = begun.elapsed();
             if waited >= limit {
@@ -166,7 +170,12 @@ impl Process {
                     Fault::Hung { seconds: one }
                 });
             }
-            let ready = self.wait(!unsent.is_empty(), limit - waited);
+            let ready = self.wait(!unsent.is_empty(), GLANCE.min(limit - waited));
+            // Somebody that it has started may hold the pipes after its end.
+            if over && !ready.stdout {
+                return Err(self.how_it_ended());
+            }
+            over = self.child.try_wait().is_ok_and(|status| status.is_some());
             if ready.stderr {
                 self.listen()?;
             }

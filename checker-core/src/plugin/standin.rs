@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{AREA_OF_FAILURES, id_word};
 use crate::check::{Applies, Check, Context, UpgradePath};
 use crate::contract::{CheckInfo, Judgement, Level, Scope};
+use crate::evidence::Redactor;
 use crate::facts::{FactSpec, FactTable, Missing};
 use crate::registry::{PluginEntry, Registry};
 use crate::report::{CheckResult, PluginInfo, PluginKind};
@@ -46,6 +47,8 @@ impl Check for Standin {
 /// Registers a plugin that could not be loaded, as one check that is unknown:
 /// what it would have said, nobody knows, and so nothing is green without it.
 pub(super) fn register_failure(registry: &mut Registry, info: PluginInfo, reason: &str) {
+    // It can hold what the plugin has printed.
+    let reason = &Redactor::new().text(reason);
     let name = id_word(&info.name);
     let because = format!("{} {reason}", info.path);
     let mut n = 1;
@@ -73,7 +76,7 @@ pub(super) fn register_failure(registry: &mut Registry, info: PluginInfo, reason
         n += 1;
     }
     registry.add_plugin(Arc::new(PluginEntry::new(PluginInfo {
-        error: Some(reason.to_owned()),
+        error: Some(reason.clone()),
         ..info
     })));
 }
