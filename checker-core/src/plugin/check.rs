@@ -499,6 +499,44 @@ mod tests {
         }
     }
 
+    /// What goes over the wire is what the committed schemas promise.
+    #[test]
+    fn questions_and_answers_follow_their_schemas() {
+        let mut question = question();
+        question.targets[0].server = Some(ServerFacts {
+            name: "w1".to_owned(),
+            hostname: "w1".to_owned(),
+            address: "10.0.0.1".to_owned(),
+            addresses: vec!["10.0.0.1".to_owned()],
+            role: "backend".to_owned(),
+        });
+        question.records.push(EvidenceRecord {
+            key: "c".to_owned(),
+            stdout: String::new(),
+            stderr: String::new(),
+            exit_status: None,
+            truncated: false,
+            started_at: String::new(),
+            duration_ms: 0,
+            missing: Some("gone".to_owned()),
+        });
+        let question = serde_json::to_value(&question).expect("JSON");
+        let answer = answer("a/b", &[pass("w1"), pass("w2")]);
+        let answer: serde_json::Value = serde_json::from_str(&answer).expect("JSON");
+        let sdk = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/sdk/schema");
+        for (name, value) in [("question", question), ("answer", answer)] {
+            let path = sdk.join(format!("{name}.schema.json"));
+            let schema = std::fs::read_to_string(path).expect("the schema");
+            let schema = serde_json::from_str(&schema).expect("JSON");
+            let validator = jsonschema::validator_for(&schema).expect("a schema");
+            let errors: Vec<String> = validator
+                .iter_errors(&value)
+                .map(|e| e.to_string())
+                .collect();
+            assert_eq!(errors, Vec::<String>::new(), "{name}");
+        }
+    }
+
     proptest! {
         /// Whatever a plugin returns: no panic, and nothing about anybody else.
         #[test]
