@@ -87,6 +87,15 @@ pub(crate) enum Command {
     Upgrade(Box<UpgradeArgs>),
     /// Show which release data is in use and how old it is, or validate a directory
     Data(DataArgs),
+    /// Look at a plugin before it is used
+    #[command(subcommand)]
+    Plugin(PluginCommand),
+    /// The process that a plugin runs in
+    #[command(hide = true)]
+    PluginHost {
+        /// The library
+        library: PathBuf,
+    },
     /// Print the completions of a shell
     Completions {
         /// The shell
@@ -155,6 +164,12 @@ pub(crate) struct CheckArgs {
 
     #[command(flatten)]
     pub(crate) accept: AcceptArgs,
+
+    #[command(flatten)]
+    pub(crate) plugins: PluginArgs,
+
+    #[command(flatten)]
+    pub(crate) scripts: ScriptArgs,
 
     #[command(flatten)]
     pub(crate) output: OutputArgs,
@@ -248,6 +263,41 @@ pub(crate) struct AcceptArgs {
     pub(crate) accept: Vec<String>,
 }
 
+/// Which plugins take part.
+#[derive(Debug, Default, Args)]
+pub(crate) struct PluginArgs {
+    /// Load the plugins in this directory too; may be repeated
+    #[arg(long, value_name = "DIR", help_heading = "Plugins")]
+    pub(crate) plugins: Vec<PathBuf>,
+
+    /// Load no plugins
+    #[arg(long, conflicts_with = "plugins", help_heading = "Plugins")]
+    pub(crate) no_plugins: bool,
+}
+
+/// Which scripts take part.
+#[derive(Debug, Default, Args)]
+pub(crate) struct ScriptArgs {
+    /// Take the scripts in this folder as checks: a run runs them on the
+    /// backends, as root. They are not checker's, and nothing holds them to only look
+    #[arg(long, value_name = "DIR", help_heading = "Plugins")]
+    pub(crate) scripts: Option<PathBuf>,
+
+    /// Time limit per script, in seconds [default: 20]
+    #[arg(long, value_name = "S", requires = "scripts", value_parser = clap::value_parser!(u32).range(1..=600), help_heading = "Plugins")]
+    pub(crate) script_timeout: Option<u32>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PluginCommand {
+    /// Load a plugin in isolation, show what it offers and needs, and try it
+    Check {
+        /// The library
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+}
+
 /// How and where the result is shown.
 #[derive(Debug, Default, Args)]
 pub(crate) struct OutputArgs {
@@ -314,6 +364,12 @@ pub(crate) struct ListArgs {
     /// The form of the list
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
     pub(crate) format: Format,
+
+    #[command(flatten)]
+    pub(crate) plugins: PluginArgs,
+
+    #[command(flatten)]
+    pub(crate) scripts: ScriptArgs,
 }
 
 #[derive(Debug, Args)]
@@ -321,6 +377,12 @@ pub(crate) struct ExplainArgs {
     /// The check's id, such as health/rebuild
     #[arg(value_name = "ID")]
     pub(crate) id: String,
+
+    #[command(flatten)]
+    pub(crate) plugins: PluginArgs,
+
+    #[command(flatten)]
+    pub(crate) scripts: ScriptArgs,
 }
 
 const DATA_EXIT_CODES: &str = "\
@@ -360,6 +422,12 @@ pub(crate) struct ReplayArgs {
     /// Judge for another target than the run did
     #[arg(short = 't', long, value_name = "V")]
     pub(crate) target_version: Option<Version>,
+
+    #[command(flatten)]
+    pub(crate) plugins: PluginArgs,
+
+    #[command(flatten)]
+    pub(crate) scripts: ScriptArgs,
 
     #[command(flatten)]
     pub(crate) output: OutputArgs,
@@ -506,6 +574,12 @@ pub(crate) struct UpgradeArgs {
 
     #[command(flatten)]
     pub(crate) accept: AcceptArgs,
+
+    #[command(flatten)]
+    pub(crate) plugins: PluginArgs,
+
+    #[command(flatten)]
+    pub(crate) scripts: ScriptArgs,
 
     #[command(flatten)]
     pub(crate) reach: ReachArgs,

@@ -36,6 +36,10 @@ pub(crate) struct Config {
     pub(crate) no_bundle: bool,
     pub(crate) no_color: bool,
     pub(crate) data: Option<PathBuf>,
+    pub(crate) plugins: Vec<PathBuf>,
+    pub(crate) no_plugins: bool,
+    pub(crate) scripts: Option<PathBuf>,
+    pub(crate) script_timeout: Option<u32>,
 }
 
 /// A warning that is accepted: `[[accept]]`.

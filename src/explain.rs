@@ -6,11 +6,14 @@ use checker_core::report::printable;
 use checker_core::{CheckInfo, Level};
 
 use crate::args::ExplainArgs;
+use crate::config::Config;
 use crate::exit::{Exit, Failure};
-use crate::{output, settings};
+use crate::plugins::PluginChoice;
+use crate::{output, plugins};
 
-pub(crate) fn run(arguments: &ExplainArgs) -> Result<Exit, Failure> {
-    let registry = settings::registry()?;
+pub(crate) fn run(arguments: ExplainArgs) -> Result<Exit, Failure> {
+    let choice = PluginChoice::new(arguments.plugins, arguments.scripts, &mut Config::default());
+    let registry = plugins::registry(&choice)?.registry;
     let check = registry.get(&arguments.id).map_err(Failure::usage)?;
     output::print(&text(check.info()))?;
     Ok(Exit::Green)

@@ -5,8 +5,10 @@ use checker_core::{CheckInfo, Level, Scope};
 use serde::Serialize;
 
 use crate::args::{Format, ListArgs};
+use crate::config::Config;
 use crate::exit::{Exit, Failure};
-use crate::{output, settings};
+use crate::output;
+use crate::plugins::{self, PluginChoice};
 
 /// One check, in the form that automation relies on.
 #[derive(Serialize)]
@@ -34,8 +36,9 @@ impl<'a> From<&'a CheckInfo> for Row<'a> {
     }
 }
 
-pub(crate) fn run(arguments: &ListArgs) -> Result<Exit, Failure> {
-    let registry = settings::registry()?;
+pub(crate) fn run(arguments: ListArgs) -> Result<Exit, Failure> {
+    let choice = PluginChoice::new(arguments.plugins, arguments.scripts, &mut Config::default());
+    let registry = plugins::registry(&choice)?.registry;
     let checks: Vec<&CheckInfo> = registry.iter().map(|check| check.info()).collect();
     let text = match arguments.format {
         Format::Json => {

@@ -12,6 +12,7 @@ mod list;
 mod log;
 mod main_job;
 mod output;
+mod plugins;
 mod progress;
 mod replay;
 mod settings;
@@ -23,7 +24,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 
-use args::{Cli, Command};
+use args::{Cli, Command, PluginCommand};
 use exit::Exit;
 
 fn main() -> ExitCode {
@@ -61,11 +62,13 @@ fn run() -> ExitCode {
     };
     let outcome = match cli.command {
         None => main_job::run(cli.check),
-        Some(Command::List(arguments)) => list::run(&arguments),
-        Some(Command::Explain(arguments)) => explain::run(&arguments),
+        Some(Command::List(arguments)) => list::run(arguments),
+        Some(Command::Explain(arguments)) => explain::run(arguments),
         Some(Command::Replay(arguments)) => replay::run(arguments),
         Some(Command::Gate(arguments)) => gate::run(&arguments),
         Some(Command::Data(arguments)) => data::run(&arguments),
+        Some(Command::Plugin(PluginCommand::Check { file })) => plugins::check(&file),
+        Some(Command::PluginHost { library }) => plugins::host(&library),
         Some(Command::Completions { shell }) => output::completions(shell),
         Some(Command::Man) => output::man(),
         Some(Command::Upgrade(arguments)) => upgrade::run(*arguments),

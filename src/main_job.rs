@@ -1,5 +1,6 @@
 //! The main job: `checker --target-version V`.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -18,19 +19,23 @@ use crate::args::CheckArgs;
 use crate::exit::{Exit, Failure};
 use crate::log::LogGuard;
 use crate::progress::Progress;
-use crate::settings::{self, Settings, SourceChoice};
-use crate::{accept, interrupt, log, output};
+use crate::settings::{Settings, SourceChoice};
+use crate::{accept, interrupt, log, output, plugins};
 
 pub(crate) fn run(arguments: CheckArgs) -> Result<Exit, Failure> {
-    let settings = Settings::new(arguments)?;
-    let registry = settings::registry()?;
+    let mut settings = Settings::new(arguments)?;
+    let prepared = plugins::registry(&settings.plugins)?;
+    let registry = prepared.registry;
+    // What is somebody else's may take its time on top of ours.
+    settings.limits.server += prepared.script_time;
     accept::verify(&settings.acceptances, &registry)?;
-    let source = source(&settings.source)?;
+    let source = source(&settings.source, prepared.samples)?;
     let interrupted = interrupt::flag()
         .context("setting up the handling of Ctrl-C")
         .map_err(Failure::internal)?;
 
     let log = start_log();
+    plugins::log(&registry);
     let run = check(&settings, &registry, &source, &settings.target, interrupted)?;
     let shown = output::show(&run.report, &registry, &settings.shown);
     keep(&settings, &run, &source, log.as_ref());
@@ -115,13 +120,17 @@ pub(crate) fn finish_log(log: Option<&LogGuard>) {
     }
 }
 
-fn source(choice: &SourceChoice) -> Result<Arc<dyn Source>, Failure> {
+fn source(
+    choice: &SourceChoice,
+    samples: BTreeMap<String, String>,
+) -> Result<Arc<dyn Source>, Failure> {
     Ok(match choice {
         SourceChoice::Live(options) => {
             Arc::new(LiveSource::new(options.clone()).map_err(Failure::usage)?)
         }
         SourceChoice::Simulated(scenario) => {
-            Arc::new(Simulator::scenario(scenario).map_err(Failure::usage)?)
+            let cluster = Simulator::scenario(scenario).map_err(Failure::usage)?;
+            Arc::new(cluster.with_answers(samples))
         }
     })
 }

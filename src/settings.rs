@@ -14,6 +14,7 @@ use crate::accept;
 use crate::args::{CheckArgs, Format, OutputArgs};
 use crate::config::Config;
 use crate::exit::Failure;
+use crate::plugins::PluginChoice;
 
 /// All that the main job needs.
 #[derive(Debug)]
@@ -27,6 +28,7 @@ pub(crate) struct Settings {
     /// `None` for no bundle.
     pub(crate) bundle_dir: Option<PathBuf>,
     pub(crate) data: ReleaseData,
+    pub(crate) plugins: PluginChoice,
 }
 
 /// Where the evidence is to come from.
@@ -102,6 +104,12 @@ impl Settings {
             accept::acceptances(&arguments.accept, std::mem::take(&mut config.accept))?;
         let defaults = Limits::default();
         let seconds = |s: u32| Duration::from_secs(u64::from(s));
+        let plugins = PluginChoice::new(arguments.plugins, arguments.scripts, &mut config);
+        if plugins.scripts.is_some() && selection.cluster_only {
+            return Err(Failure::usage(anyhow!(
+                "--scripts needs the servers, which --cluster-only leaves out"
+            )));
+        }
         let limits = Limits {
             server: arguments
                 .reach
@@ -144,6 +152,7 @@ impl Settings {
             shown: Shown::new(arguments.output, &mut config),
             bundle_dir,
             data: release_data(data_dir.as_deref())?,
+            plugins,
         })
     }
 }
@@ -168,7 +177,7 @@ pub(crate) fn release_data(dir: Option<&Path>) -> Result<ReleaseData, Failure> {
         .map_err(Failure::usage)
 }
 
-/// Every check that there is.
+/// Every built-in check.
 pub(crate) fn registry() -> Result<Registry, Failure> {
     let mut registry = Registry::new();
     checker_checks::register(&mut registry).map_err(Failure::internal)?;

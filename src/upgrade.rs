@@ -27,8 +27,8 @@ use checker_core::upgrade_path;
 
 use crate::args::{CheckArgs, Format, HopsArg, OutputArgs, UpgradeArgs, UpgradeCommand};
 use crate::exit::{Exit, Failure};
-use crate::settings::{self, Settings};
-use crate::{accept, main_job, output};
+use crate::settings::Settings;
+use crate::{accept, main_job, output, plugins};
 use clock::SystemClock;
 use keeper::Keeper;
 use place::Place;
@@ -54,10 +54,12 @@ fn upgrade(arguments: UpgradeArgs) -> Result<Exit, Failure> {
     }
     let mut place = Place::new(&arguments.place, &arguments.reach, arguments.resume)?;
     let target = target(&arguments, &place)?;
-    let settings = Settings::new(CheckArgs {
+    let mut settings = Settings::new(CheckArgs {
         target_version: Some(target.clone()),
         all: arguments.all,
         accept: arguments.accept,
+        plugins: arguments.plugins,
+        scripts: arguments.scripts,
         reach: arguments.reach,
         output: OutputArgs {
             format: Some(arguments.format),
@@ -71,9 +73,11 @@ fn upgrade(arguments: UpgradeArgs) -> Result<Exit, Failure> {
         simulate: arguments.place.simulate.clone(),
         ..CheckArgs::default()
     })?;
-    let registry = settings::registry()?;
+    let prepared = plugins::registry(&settings.plugins)?;
+    let registry = prepared.registry;
+    settings.limits.server += prepared.script_time;
     accept::verify(&settings.acceptances, &registry)?;
-    place.open(&settings.source)?;
+    place.open(&settings.source, prepared.samples)?;
     let source = place.source()?;
     let clock = SystemClock::start()
         .context("setting up the handling of signals")

@@ -64,6 +64,22 @@ impl<'a> Context<'a> {
     }
 }
 
+/// On which servers the probes of a check run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Place {
+    /// On those of its scope; for a check of the cluster, on all.
+    #[default]
+    Everywhere,
+    /// On every backend.
+    Backends,
+    /// On one backend: the one that the tool stands on or runs the cluster's
+    /// commands on; the first, when it stands elsewhere.
+    Vantage,
+    /// On one backend after the other, when all else was asked: in a session
+    /// of its own.
+    OneByOne,
+}
+
 /// One check, built in or from a plugin: the same to the engine.
 pub trait Check: Send + Sync {
     /// What it says of itself.
@@ -89,6 +105,28 @@ pub trait Check: Send + Sync {
         server: Option<&Server>,
         context: &Context<'_>,
     ) -> Result<Judgement, Missing>;
+
+    /// Judges several targets, in this order: for who is asked at a cost.
+    fn judge_all(
+        &self,
+        facts: &FactTable<'_>,
+        targets: &[Option<&Server>],
+        context: &Context<'_>,
+    ) -> Vec<Result<Judgement, Missing>> {
+        let judge = |server: &Option<&Server>| self.judge(facts, *server, context);
+        targets.iter().map(judge).collect()
+    }
+
+    /// What it shares with other checks that are asked one after the other: a
+    /// plugin's process. Those without a lane are asked all at once.
+    fn lane(&self) -> Option<&str> {
+        None
+    }
+
+    /// On which servers its probes run.
+    fn place(&self) -> Place {
+        Place::Everywhere
+    }
 }
 
 /// What the [`check!`](crate::check!) macro expands to; not for use by hand.

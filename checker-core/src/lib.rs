@@ -20,6 +20,8 @@ pub mod facts;
 pub mod fleet;
 pub mod gate;
 pub mod ndu;
+pub mod plugin;
+pub mod read_only;
 pub mod registry;
 pub mod release_data;
 pub mod report;

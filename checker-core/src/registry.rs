@@ -1,15 +1,51 @@
 //! The checks that a run can choose from.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::check::Check;
 use crate::contract::CheckInfo;
+use crate::report::PluginInfo;
 
 /// All known checks, sorted by id. Built-in checks and plugins register here
 /// in the same way.
 #[derive(Default, Clone)]
 pub struct Registry {
     checks: Vec<Arc<dyn Check>>,
+    plugins: Vec<Arc<PluginEntry>>,
+}
+
+/// A plugin of this run, as the report will name it.
+#[derive(Debug)]
+pub struct PluginEntry {
+    info: PluginInfo,
+    fault: Mutex<Option<String>>,
+}
+
+impl PluginEntry {
+    /// A plugin that has done nothing wrong so far, unless `info` says so.
+    #[must_use]
+    pub fn new(info: PluginInfo) -> Self {
+        Self {
+            info,
+            fault: Mutex::new(None),
+        }
+    }
+
+    /// That it did something wrong; the first thing counts.
+    pub fn blame(&self, fault: &str) {
+        let mut kept = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.get_or_insert_with(|| fault.to_owned());
+    }
+
+    /// What the report says of it.
+    #[must_use]
+    pub fn info(&self) -> PluginInfo {
+        let fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        PluginInfo {
+            error: self.info.error.clone().or_else(|| fault.clone()),
+            ..self.info.clone()
+        }
+    }
 }
 
 /// Why a check was not registered, or not found.
@@ -38,7 +74,7 @@ fn hint(nearest: &Option<String>) -> String {
         .unwrap_or_default()
 }
 
-fn is_id(id: &str) -> bool {
+pub(crate) fn is_id(id: &str) -> bool {
     let word = |w: &str| {
         !w.is_empty()
             && w.bytes().all(|b| {
@@ -72,6 +108,17 @@ impl Registry {
                 Ok(())
             }
         }
+    }
+
+    /// Adds a plugin to those that the report names.
+    pub fn add_plugin(&mut self, plugin: Arc<PluginEntry>) {
+        self.plugins.push(plugin);
+    }
+
+    /// The plugins and scripts of this run, and what went wrong with them by now.
+    #[must_use]
+    pub fn plugins(&self) -> Vec<PluginInfo> {
+        self.plugins.iter().map(|plugin| plugin.info()).collect()
     }
 
     /// Every check, sorted by id.

@@ -1,5 +1,7 @@
 //! Where evidence comes from: one trait, three sources (live, bundle, simulator).
 
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -92,9 +94,17 @@ pub struct DependentProbe {
 impl DependentProbe {
     /// The piece with these words in front.
     ///
-    /// It lives as long as the process, as all probes do: a few hundred bytes
-    /// for each server and run.
+    /// It lives as long as the process, as all probes do: once for the same
+    /// words, a few hundred bytes for each server and run where they differ.
     pub(crate) fn with(&'static self, words: &[String]) -> &'static ServerProbe {
+        type Filled = HashMap<(&'static str, Vec<String>), &'static ServerProbe>;
+        static FILLED: LazyLock<Mutex<Filled>> = LazyLock::new(Mutex::default);
+        let mut filled = FILLED.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (self.probe.script, words.to_vec());
+        filled.entry(key).or_insert_with(|| self.fill(words))
+    }
+
+    fn fill(&'static self, words: &[String]) -> &'static ServerProbe {
         let script = format!("set -- {}\n{}", shell_words::join(words), self.probe.script);
         Box::leak(Box::new(ServerProbe {
             script: script.leak(),

@@ -1,5 +1,6 @@
 //! A cluster in a state file as a source of evidence.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,6 +21,7 @@ use crate::standin::{StandinError, StandinState};
 #[derive(Debug)]
 pub struct FileSource {
     path: PathBuf,
+    answers: BTreeMap<String, String>,
     read: Mutex<Read>,
 }
 
@@ -41,7 +43,18 @@ impl FileSource {
             file: identity(&path)?,
             cluster: Arc::new(StandinState::read(&path)?.cluster),
         });
-        Ok(Self { path, read })
+        Ok(Self {
+            path,
+            answers: BTreeMap::new(),
+            read,
+        })
+    }
+
+    /// The same, whose servers print these texts for the probes of plugins:
+    /// see [`Simulator::with_answers`].
+    #[must_use]
+    pub fn with_answers(self, answers: BTreeMap<String, String>) -> Self {
+        Self { answers, ..self }
     }
 
     /// The state file.
@@ -67,14 +80,15 @@ impl FileSource {
     }
 
     fn simulator(&self) -> Result<Simulator, StandinError> {
-        self.current().map(Simulator::shared)
+        let cluster = self.current()?;
+        Ok(Simulator::shared(cluster).with_answers(self.answers.clone()))
     }
 
     /// As it is now, or as it was when it could be read.
     fn latest(&self) -> Simulator {
         self.simulator().unwrap_or_else(|_| {
             let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-            Simulator::shared(Arc::clone(&read.cluster))
+            Simulator::shared(Arc::clone(&read.cluster)).with_answers(self.answers.clone())
         })
     }
 }

@@ -1,10 +1,12 @@
 //! The simulated cluster as a source of evidence.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use checker_core::Deadline;
-use checker_core::evidence::{End, RawRecord};
+use checker_core::evidence::{End, NotRun, RawRecord};
+use checker_core::plugin::SCRIPT_KEY;
 use checker_core::server::{Reach, ReachError, Role, Server as KnownServer, Step, Transport};
 use checker_core::source::{ServerAnswer, ServerProbe, Source, SourceKind};
 use jiff::{SignedDuration, Timestamp};
@@ -20,6 +22,7 @@ use crate::scenario::{Scenario, ScenarioError};
 #[derive(Debug, Clone)]
 pub struct Simulator {
     cluster: Arc<Cluster>,
+    answers: BTreeMap<String, String>,
 }
 
 impl Simulator {
@@ -30,7 +33,17 @@ impl Simulator {
     }
 
     pub(crate) fn shared(cluster: Arc<Cluster>) -> Self {
-        Self { cluster }
+        Self {
+            cluster,
+            answers: BTreeMap::new(),
+        }
+    }
+
+    /// The same cluster, whose servers print these texts for probes that the
+    /// model does not know, by their keys: those of plugins.
+    #[must_use]
+    pub fn with_answers(self, answers: BTreeMap<String, String>) -> Self {
+        Self { answers, ..self }
     }
 
     /// A source that asks the cluster of these scenarios (`healthy,backend-down`).
@@ -172,6 +185,7 @@ impl Simulator {
         } else {
             self.cluster
                 .probe(&server.name, probe.key)
+                .or_else(|| self.answers.get(probe.key).map(|a| Output::text(a.clone())))
                 .unwrap_or_else(|| Output::failed(127, format!("sh: {}: not found", probe.key)))
         };
         let mut record = RawRecord {
@@ -184,6 +198,11 @@ impl Simulator {
             stderr: output.stderr,
             truncated: false,
         };
+        if probe.key.starts_with(SCRIPT_KEY) {
+            let why = "a simulated server runs no scripts".to_owned();
+            record.end = End::NotRun(NotRun::Failed(why));
+            record.stderr.clear();
+        }
         if lost {
             record.end = End::Lost;
             record.stdout.truncate(record.stdout.len() / 2);

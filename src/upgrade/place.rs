@@ -1,5 +1,6 @@
 //! Where an upgrade is written down, and the cluster that it works on.
 
+use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -92,8 +93,13 @@ impl Place {
         })
     }
 
-    /// Opens the way to the cluster.
-    pub(super) fn open(&mut self, choice: &SourceChoice) -> Result<(), Failure> {
+    /// Opens the way to the cluster. `samples` is what a simulated one answers
+    /// to the probes of plugins.
+    pub(super) fn open(
+        &mut self,
+        choice: &SourceChoice,
+        samples: BTreeMap<String, String>,
+    ) -> Result<(), Failure> {
         self.cluster = Some(match (choice, &self.simulated) {
             (SourceChoice::Live(options), _) => {
                 let options = LiveOptions {
@@ -109,7 +115,7 @@ impl Place {
                 let source = FileSource::open(state)
                     .context("the simulated cluster")
                     .map_err(Failure::internal)?;
-                Opened::Simulated(Arc::new(source))
+                Opened::Simulated(Arc::new(source.with_answers(samples)))
             }
         });
         Ok(())

@@ -1,6 +1,7 @@
 //! `checker upgrade status`: where an upgrade stands, by its journal and by
 //! the cluster.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use anyhow::anyhow;
@@ -60,7 +61,7 @@ pub(super) fn run(arguments: UpgradeStatusArgs) -> Result<Exit, Failure> {
         ..CheckArgs::default()
     })?;
     let seen = place
-        .open(&settings.source)
+        .open(&settings.source, BTreeMap::new())
         .and_then(|()| place.source())
         .map_err(|failure| format!("{:#}", failure.error))
         .and_then(|source| {

@@ -7,6 +7,7 @@
 mod changes;
 mod check;
 mod faults;
+mod foreign;
 mod itself;
 #[path = "../lab/mod.rs"]
 mod lab;
@@ -73,6 +74,7 @@ fn tests() -> Vec<Test> {
         runs::tests(),
         changes::tests(),
         faults::tests(),
+        foreign::tests(),
         servers::tests(),
     ]
     .into_iter()

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::engine::{Limits, Selection};
 use crate::evidence::{End, Record};
 use crate::gate::Acceptance;
+use crate::report::PluginInfo;
 use crate::server::{Reach, Server};
 use crate::source::SourceKind;
 use crate::version::Version;
@@ -65,6 +66,9 @@ pub struct Manifest {
     pub data_version: String,
     /// The day up to which that data is complete.
     pub data_date: Date,
+    /// The plugins and scripts of the run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub plugins: Vec<PluginInfo>,
     /// Every other file, in the order of the archive.
     pub files: Vec<ManifestFile>,
 }

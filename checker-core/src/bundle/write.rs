@@ -170,6 +170,7 @@ fn pack(
         tool_version: report.tool.version.clone(),
         data_version: data_version.to_owned(),
         data_date: report.tool.data_date,
+        plugins: report.plugins.clone(),
         files: std::mem::take(&mut archive.files),
     };
     archive.add_json(MANIFEST, &manifest)?;

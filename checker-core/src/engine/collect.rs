@@ -167,8 +167,9 @@ pub(super) fn collect(
                 observers.emit(&Event::ServersFound { servers: &found });
                 let pool = pool("server", limits.parallel.clamp(1, found.len()))?;
                 fleet = Pending::new(0..found.len());
+                let here = vantage(source.as_ref(), &found);
                 for (n, server) in found.iter().enumerate() {
-                    let probes = plan.probes_for(server, &found, path.as_ref(), &store);
+                    let probes = plan.probes_for(server, &found, here, path.as_ref(), &store);
                     collector.start_server(&pool, n, server, probes);
                 }
                 fleet_pool = Some(pool);
@@ -269,7 +270,30 @@ pub(super) fn collect(
     // A pool waits for nobody when dropped: a thread that hangs in a call that
     // nothing can end is left behind, and ends with the process.
     drop(fleet_pool);
+    let servers = servers.unwrap_or_default();
+    for server in &servers {
+        let probes = plan.probes_one_by_one(server, &servers, path.as_ref(), &store);
+        if !probes.is_empty() {
+            let records = collector.ask_alone(server, &probes)?;
+            store.add_to_server(&server.name, records);
+        }
+    }
     Ok(store)
+}
+
+/// The backend that the tool stands on, or runs the cluster's commands on;
+/// the first, when that is none of them.
+fn vantage<'s>(source: &dyn Source, servers: &'s [Server]) -> Option<&'s str> {
+    let backends = || servers.iter().filter(|s| s.role == Role::Backend);
+    let here = source.here();
+    let same = |server: &&Server| {
+        here.as_ref().is_some_and(|here| {
+            let mut named = here.addresses.iter().chain([&here.address, &here.hostname]);
+            named.any(|name| !name.is_empty() && is_called(server, name))
+        })
+    };
+    let server = backends().find(same).or_else(|| backends().next())?;
+    Some(&server.name)
 }
 
 fn reach_error(step: Step, detail: &str) -> ReachError {
@@ -416,6 +440,44 @@ impl Collector<'_> {
                 records,
             ));
         });
+    }
+
+    /// Asks one server, and waits for it: its answer to each probe, or why
+    /// there is none.
+    fn ask_alone(
+        &self,
+        server: &Server,
+        probes: &[&'static ServerProbe],
+    ) -> Result<Vec<Record>, EngineError> {
+        let (sender, inbox) = mpsc::channel();
+        let alone = Collector { sender, ..*self };
+        // Dropped without waiting, as the others.
+        let pool = pool("alone", 1)?;
+        alone.start_server(&pool, 0, server, probes.to_vec());
+        let give_up = Instant::now() + self.limits.server.min(self.deadline.remaining()) + GRACE;
+        let (error, mut records) = loop {
+            match inbox.recv_timeout(Duration::from_millis(200)) {
+                Ok(Message::ServerDone(_, reach, records)) => {
+                    break (
+                        reach.error.map(|e| NotRun::Unreachable(e.to_string())),
+                        records,
+                    );
+                }
+                _ if self.deadline.interrupted() => break (Some(NotRun::Interrupted), Vec::new()),
+                _ if Instant::now() >= give_up => break (Some(NotRun::Deadline), Vec::new()),
+                _ => {}
+            }
+        };
+        let redactor = Redactor::new();
+        for probe in probes {
+            if !records.iter().any(|record| record.key() == probe.key) {
+                let unanswered = || NotRun::Failed("it was not answered".to_owned());
+                let why = error.clone().unwrap_or_else(unanswered);
+                let raw = RawRecord::not_run(probe.key, probe.script, self.source.now(), why);
+                records.push(redactor.seal(raw));
+            }
+        }
+        Ok(records)
     }
 
     fn not_run(&self, ask: &Ask, why: NotRun) -> Record {

@@ -1,5 +1,6 @@
 //! Reads the facts, then asks every check about each of its targets.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rayon::prelude::*;
@@ -11,6 +12,7 @@ use crate::event::{Event, Observers};
 use crate::evidence::{ServerEvidence, Store};
 use crate::facts::{FactScope, FactSpec, FactTable, Missing, Reading, Readings, View, Why};
 use crate::report::CheckResult;
+use crate::server::Server;
 
 pub(super) fn judge(
     plan: &Plan,
@@ -31,22 +33,74 @@ pub(super) fn judge_by(
     context: &Context<'_>,
     observers: &Observers,
 ) -> Vec<CheckResult> {
-    let slots: Vec<_> = plan
+    let slots: Vec<(&dyn Check, Vec<Slot<'_>>)> = plan
         .checks
         .iter()
-        .flat_map(|check| targets(check.as_ref(), store).map(move |slot| (check, slot)))
+        .map(|check| (check.as_ref(), targets(check.as_ref(), store).collect()))
         .collect();
-    let results: Vec<CheckResult> = slots
-        .par_iter()
-        .map(|(check, (scope, server))| {
-            judge_one(check.as_ref(), *scope, *server, path, facts, context)
-        })
-        .collect();
+    let mut lanes: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (n, (check, _)) in slots.iter().enumerate() {
+        if let Some(lane) = check.lane() {
+            lanes.entry(lane).or_default().push(n);
+        }
+    }
+    let mut results: Vec<Vec<CheckResult>> = std::thread::scope(|scope| {
+        // A thread for each lane: it waits for a process, and rayon's few
+        // threads are for work.
+        let waiting: Vec<_> = lanes
+            .into_values()
+            .map(|checks| {
+                let slots = &slots;
+                scope.spawn(move || {
+                    let one = |n: usize| {
+                        let (check, slots) = &slots[n];
+                        (n, judge_together(*check, slots, path, facts, context))
+                    };
+                    checks.into_iter().map(one).collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        let mut results: Vec<Vec<CheckResult>> = slots
+            .par_iter()
+            .map(|(check, slots)| match check.lane() {
+                Some(_) => Vec::new(),
+                None => slots
+                    .par_iter()
+                    .map(|slot| judge_one(*check, slot, path, facts, context))
+                    .collect(),
+            })
+            .collect();
+        for (n, judged) in waiting
+            .into_iter()
+            .flat_map(|w| w.join().unwrap_or_default())
+        {
+            results[n] = judged;
+        }
+        results
+    });
+    for (judged, (check, slots)) in results.iter_mut().zip(&slots) {
+        // A lane that broke down owes its results all the same.
+        if judged.len() != slots.len() {
+            let broken = || Ok(Judgement::unknown(BROKEN));
+            *judged = slots
+                .iter()
+                .map(|slot| result(*check, slot, broken()))
+                .collect();
+        }
+    }
+    let results: Vec<CheckResult> = results.into_iter().flatten().collect();
     for result in &results {
         observers.emit(&Event::CheckJudged { result });
     }
     results
 }
+
+/// What is said of a check that panicked.
+const BROKEN: &str =
+    "the check failed inside: a fault of the tool, please report it with the bundle";
+
+/// What a check is asked about.
+type Slot<'a> = (Scope, Option<&'a ServerEvidence>);
 
 /// What is read from other evidence than the answer under `key` (of `server`,
 /// if it is a server's) stays as it is; the rest is read again.
@@ -131,27 +185,69 @@ fn targets<'a>(
 
 fn judge_one(
     check: &dyn Check,
-    scope: Scope,
-    server: Option<&ServerEvidence>,
+    slot: &Slot<'_>,
     path: Option<&UpgradePath>,
     facts: &FactTable<'_>,
     context: &Context<'_>,
 ) -> CheckResult {
-    let judgement = match path.map(|path| check.applies(path)) {
-        Some(Applies::No(because)) => Judgement::skipped(because),
-        None if !check.applies_always() => Judgement::unknown(
-            "whether it applies depends on the running release, which the cluster did not tell",
-        ),
-        Some(Applies::Yes) | None => catch_unwind(AssertUnwindSafe(|| {
-            check.judge(facts, server.map(|s| &s.server), context)
+    let judgement = without_asking(check, path).unwrap_or_else(|| {
+        catch_unwind(AssertUnwindSafe(|| {
+            check.judge(facts, slot.1.map(|s| &s.server), context)
         }))
-        .unwrap_or_else(|_| {
-            Ok(Judgement::unknown(
-                "the check failed inside: a fault of the tool, please report it with the bundle",
-            ))
-        })
-        .unwrap_or_else(|missing| Judgement::unknown(missing.to_string())),
+        .unwrap_or_else(|_| Ok(Judgement::unknown(BROKEN)))
+    });
+    result(check, slot, judgement)
+}
+
+/// All targets of a check that is asked about them at once.
+fn judge_together(
+    check: &dyn Check,
+    slots: &[Slot<'_>],
+    path: Option<&UpgradePath>,
+    facts: &FactTable<'_>,
+    context: &Context<'_>,
+) -> Vec<CheckResult> {
+    let servers: Vec<Option<&Server>> =
+        slots.iter().map(|slot| slot.1.map(|s| &s.server)).collect();
+    let judged = match without_asking(check, path) {
+        Some(judgement) => vec![judgement; slots.len()],
+        None => catch_unwind(AssertUnwindSafe(|| {
+            check.judge_all(facts, &servers, context)
+        }))
+        .unwrap_or_default(),
     };
+    let mut judged = judged.into_iter();
+    slots
+        .iter()
+        .map(|slot| {
+            let judgement = judged
+                .next()
+                .unwrap_or_else(|| Ok(Judgement::unknown(BROKEN)));
+            result(check, slot, judgement)
+        })
+        .collect()
+}
+
+/// The answer of a check that does not apply, or of which that can't be told.
+fn without_asking(
+    check: &dyn Check,
+    path: Option<&UpgradePath>,
+) -> Option<Result<Judgement, Missing>> {
+    match path.map(|path| check.applies(path)) {
+        Some(Applies::No(because)) => Some(Ok(Judgement::skipped(because))),
+        None if !check.applies_always() => Some(Ok(Judgement::unknown(
+            "whether it applies depends on the running release, which the cluster did not tell",
+        ))),
+        Some(Applies::Yes) | None => None,
+    }
+}
+
+fn result(
+    check: &dyn Check,
+    (scope, server): &Slot<'_>,
+    judgement: Result<Judgement, Missing>,
+) -> CheckResult {
+    let judgement = judgement.unwrap_or_else(|missing| Judgement::unknown(missing.to_string()));
     let info = check.info();
     let mut evidence: Vec<String> = check
         .needs()
@@ -163,7 +259,7 @@ fn judge_one(
     evidence.dedup();
     CheckResult {
         check: info.id.clone(),
-        scope,
+        scope: *scope,
         target: server.map_or_else(|| "cluster".to_owned(), |s| s.server.name.clone()),
         outcome: judgement.outcome,
         summary: judgement.summary,

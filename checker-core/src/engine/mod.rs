@@ -224,6 +224,7 @@ pub fn run(
         counts: Counts::of(&results),
         servers: store.servers().iter().map(server_info).collect(),
         acceptances: Vec::new(),
+        plugins: registry.plugins(),
         results,
         digest: None,
     };

@@ -5,12 +5,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::{EngineError, Selection};
-use crate::check::{Applies, Check, UpgradePath};
+use crate::check::{Applies, Check, Place, UpgradePath};
 use crate::contract::Scope;
 use crate::evidence::Store;
 use crate::facts::{FactSpec, View, containers::CONTAINERS, servers::SERVERS, status::STATUS};
+use crate::plugin;
 use crate::registry::{self, Registry};
-use crate::server::Server;
+use crate::server::{Role, Server};
 use crate::source::{ClusterCommand, DependentCommand, DependentProbe, ServerProbe};
 
 /// The selected checks, and all that they need, each thing once.
@@ -90,8 +91,9 @@ impl Plan {
             }
         }
         // The clock comes first in the script, since its answer is measured
-        // against the moment at which the script was sent.
-        probes.sort_by_key(|probe| (probe.key != "host:clock", probe.key));
+        // against the moment at which the script was sent; what others wrote
+        // comes last, since it may take all the time that there is.
+        probes.sort_by_key(|probe| (probe.key != "host:clock", foreign(probe.key), probe.key));
         Ok(Self {
             checks,
             facts,
@@ -107,13 +109,46 @@ impl Plan {
     /// Only what a check needs that applies to this path, and that looks at
     /// servers of this role or at the cluster as a whole. A piece can cost time, and
     /// one of them writes (and removes) a file: whoever does not need the
-    /// answer does not ask. Without a path, what applies to any.
+    /// answer does not ask. Without a path, what applies to any. `here` is the
+    /// name of the backend that the tool stands on.
     pub(super) fn probes_for(
+        &self,
+        server: &Server,
+        all: &[Server],
+        here: Option<&str>,
+        path: Option<&UpgradePath>,
+        store: &Store,
+    ) -> Vec<&'static ServerProbe> {
+        let backend = server.role == Role::Backend;
+        self.probes_of(server, all, path, store, |place| match place {
+            Place::Everywhere => true,
+            Place::Backends => backend,
+            Place::Vantage => here == Some(server.name.as_str()),
+            Place::OneByOne => false,
+        })
+    }
+
+    /// What a backend is sent in a session of its own, when all else was asked.
+    pub(super) fn probes_one_by_one(
         &self,
         server: &Server,
         all: &[Server],
         path: Option<&UpgradePath>,
         store: &Store,
+    ) -> Vec<&'static ServerProbe> {
+        if server.role != Role::Backend {
+            return Vec::new();
+        }
+        self.probes_of(server, all, path, store, |place| place == Place::OneByOne)
+    }
+
+    fn probes_of(
+        &self,
+        server: &Server,
+        all: &[Server],
+        path: Option<&UpgradePath>,
+        store: &Store,
+        here: impl Fn(Place) -> bool,
     ) -> Vec<&'static ServerProbe> {
         let needed: HashSet<&'static str> = self
             .checks
@@ -122,6 +157,7 @@ impl Plan {
                 let scopes = &check.info().scope;
                 scopes.contains(&Scope::Cluster) || scopes.contains(&server.role.scope())
             })
+            .filter(|check| here(check.place()))
             .filter(|check| match path {
                 Some(path) => check.applies(path) == Applies::Yes,
                 None => check.applies_always(),
@@ -138,7 +174,7 @@ impl Plan {
             (!words.is_empty()).then(|| dependent.with(&words))
         };
         let plain = self.probes.iter().copied();
-        plain
+        let mut probes: Vec<_> = plain
             .filter(|probe| needed.contains(probe.key))
             .chain(
                 self.dependent_probes
@@ -146,7 +182,18 @@ impl Plan {
                     .filter(|dependent| needed.contains(dependent.probe.key))
                     .filter_map(dependent),
             )
-            .collect()
+            .collect();
+        probes.sort_by_key(|probe| foreign(probe.key));
+        probes
+    }
+}
+
+/// Ours, a plugin's, a script of somebody's: in the order of our trust.
+fn foreign(key: &str) -> u8 {
+    match key {
+        key if key.starts_with(plugin::SCRIPT_KEY) => 2,
+        key if key.starts_with(plugin::PROBE_KEY) => 1,
+        _ => 0,
     }
 }
 

@@ -10,13 +10,13 @@ use serde_json::json;
 
 use super::*;
 use crate::check;
-use crate::check::{Applies, Context};
-use crate::contract::{Judgement, Outcome};
+use crate::check::{Applies, Check, Context, Place};
+use crate::contract::{CheckInfo, Judgement, Outcome};
 use crate::evidence::{End, RawRecord};
 use crate::facts::containers::Containers;
 use crate::facts::reach::Reached;
 use crate::facts::servers::Servers;
-use crate::facts::{Fact, FactScope, Missing};
+use crate::facts::{Fact, FactScope, FactSpec, FactTable, Missing};
 use crate::server::{Reach, ReachError, Role, Server, Step, Transport};
 use crate::source::{
     Call, ClusterCommand, DependentCommand, DependentProbe, ServerAnswer, ServerProbe, SourceKind,
@@ -395,11 +395,20 @@ fn try_run(
     if selection.select.iter().any(|id| id == RULED.id) {
         registry.register(Arc::new(&RULED)).expect("registered");
     }
+    run_registered(source, &registry, selection, interrupted)
+}
+
+fn run_registered(
+    source: Scripted,
+    registry: &Registry,
+    selection: Selection,
+    interrupted: Arc<AtomicBool>,
+) -> Result<Outcomes, EngineError> {
     let source = Arc::new(source);
     let begun = Instant::now();
     let run = run(
         Arc::clone(&source) as Arc<dyn Source>,
-        &registry,
+        registry,
         Request {
             target: Version::new(4, 4, 33, 0),
             selection,
@@ -606,7 +615,7 @@ fn a_server_is_asked_only_what_it_is_judged_by() {
             role,
             ..Scripted::healthy().here().expect("a server")
         };
-        let probes = plan.probes_for(&server, &[], None, &Store::default());
+        let probes = plan.probes_for(&server, &[], None, None, &Store::default());
         probes.iter().map(|p| p.key).collect()
     };
     assert_eq!(keys(Role::Backend), ["host:greeting"]);
@@ -809,7 +818,7 @@ fn sent(selection: &Selection, target: &str, source: &Scripted, server: usize) -
             to: target.parse().expect("a release"),
         });
     let all = crate::facts::servers::roster(&store).expect("servers");
-    let probes = plan.probes_for(&all[server], &all, path.as_ref(), &store);
+    let probes = plan.probes_for(&all[server], &all, None, path.as_ref(), &store);
     let shown = |probe: &&ServerProbe| match probe.key {
         "host:call" => probe.script.to_owned(),
         key => key.to_owned(),
@@ -848,4 +857,154 @@ fn a_client_is_asked_nothing_that_is_for_backends() {
     let source = Scripted::healthy().command("cluster container -J", answer(&list));
     assert_eq!(sent(&clients, "4.4.33", &source, 0), ["host:greeting"]);
     assert_eq!(sent(&clients, "4.4.33", &source, 1), Vec::<String>::new());
+}
+
+/// The check that greets under another id: asked through a lane, and with its
+/// probe in some place.
+struct Foreign {
+    info: CheckInfo,
+    place: Place,
+    /// How many of its targets it answers about; none: it panics.
+    answers: Option<usize>,
+}
+
+impl Foreign {
+    fn new(id: &str, place: Place, answers: Option<usize>) -> Arc<Self> {
+        let info = CheckInfo {
+            id: id.to_owned(),
+            ..Check::info(&&GREETS).clone()
+        };
+        Arc::new(Self {
+            info,
+            place,
+            answers,
+        })
+    }
+}
+
+impl Check for Foreign {
+    fn info(&self) -> &CheckInfo {
+        &self.info
+    }
+
+    fn needs(&self) -> Vec<FactSpec> {
+        Check::needs(&&GREETS)
+    }
+
+    fn applies(&self, _: &UpgradePath) -> Applies {
+        Applies::Yes
+    }
+
+    fn applies_always(&self) -> bool {
+        true
+    }
+
+    fn judge(
+        &self,
+        facts: &FactTable<'_>,
+        server: Option<&Server>,
+        context: &Context<'_>,
+    ) -> Result<Judgement, Missing> {
+        (&&GREETS).judge(facts, server, context)
+    }
+
+    fn judge_all(
+        &self,
+        facts: &FactTable<'_>,
+        targets: &[Option<&Server>],
+        context: &Context<'_>,
+    ) -> Vec<Result<Judgement, Missing>> {
+        let answers = self.answers.expect("a lane that breaks down");
+        let targets = targets.iter().take(answers);
+        targets.map(|s| self.judge(facts, *s, context)).collect()
+    }
+
+    fn lane(&self) -> Option<&str> {
+        Some("foreign")
+    }
+
+    fn place(&self) -> Place {
+        self.place
+    }
+}
+
+#[test]
+fn a_lane_that_breaks_down_costs_its_own_checks() {
+    let mut registry = Registry::new();
+    registry.register(Arc::new(&GREETS)).expect("registered");
+    for (id, answers) in [
+        ("foreign/a", None),
+        ("foreign/b", Some(1)),
+        ("foreign/c", Some(3)),
+    ] {
+        let check = Foreign::new(id, Place::Everywhere, answers);
+        registry.register(check).expect("registered");
+    }
+    let run = run_registered(
+        Scripted::healthy(),
+        &registry,
+        Selection::default(),
+        Arc::default(),
+    );
+    let report = run.expect("a run").0.report;
+    let outcomes: Vec<String> = report
+        .results
+        .chunks(3)
+        .map(|of_check| {
+            let words: Vec<&str> = of_check.iter().map(|r| r.outcome.as_str()).collect();
+            format!("{} {}", of_check[0].check, words.join(" "))
+        })
+        .collect();
+    assert_eq!(
+        outcomes,
+        [
+            "foreign/a unknown unknown unknown",
+            "foreign/b pass unknown unknown",
+            "foreign/c pass pass pass",
+            "test/greets pass pass pass",
+        ]
+    );
+}
+
+#[rstest::rstest]
+#[case::everywhere(Place::Everywhere, &["weka-1", "weka-2", "weka-3"], 3)]
+#[case::backends(Place::Backends, &["weka-1", "weka-2", "weka-3"], 3)]
+// It stands on none of them, so the first it is.
+#[case::vantage(Place::Vantage, &["weka-1"], 3)]
+// In a second session.
+#[case::one_by_one(Place::OneByOne, &["weka-1", "weka-2", "weka-3"], 6)]
+fn a_probe_runs_in_its_place(
+    #[case] place: Place,
+    #[case] servers: &[&str],
+    #[case] sessions: usize,
+) {
+    let mut registry = Registry::new();
+    let check = Foreign::new("foreign/a", place, Some(3));
+    registry.register(check).expect("registered");
+    let source = Scripted::healthy();
+    let run = run_registered(source, &registry, Selection::default(), Arc::default());
+    let Outcomes(_, asked, _) = run.expect("a run");
+    let asked: Vec<&str> = asked
+        .iter()
+        .map(String::as_str)
+        .filter(|name| name.starts_with("weka-"))
+        .collect();
+    assert_eq!(asked.len(), sessions);
+    if sessions > 3 {
+        assert_eq!(&asked[3..], servers);
+        return;
+    }
+    let plan = Plan::new(&registry, &Selection::default()).expect("a plan");
+    let sent = |n: u8| {
+        let server = Server {
+            name: format!("weka-{n}"),
+            hostname: format!("weka-{n}"),
+            address: format!("10.0.0.{n}"),
+            addresses: Vec::new(),
+            role: Role::Backend,
+        };
+        let probes = plan.probes_for(&server, &[], Some("weka-1"), None, &Store::default());
+        (!probes.is_empty()).then_some(server.name)
+    };
+    assert_eq!((1..=3).filter_map(sent).collect::<Vec<_>>(), servers);
 }

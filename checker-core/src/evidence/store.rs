@@ -42,6 +42,14 @@ impl Store {
         });
     }
 
+    /// Adds what a server answered later; nothing, where there is no such server.
+    pub(crate) fn add_to_server(&mut self, name: &str, records: Vec<Record>) {
+        if let Some(known) = self.servers.iter_mut().find(|s| s.server.name == name) {
+            let keyed = records.into_iter().map(|r| (r.key().to_owned(), r));
+            known.records.extend(keyed);
+        }
+    }
+
     /// The answer that counts for `key`: that of the command line tried last.
     #[must_use]
     pub fn cluster(&self, key: &str) -> Option<&Record> {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Fact, FactScope, FactSpec, Missing, Reading, missing::Why};
+use super::{Fact, FactScope, FactSpec, Missing, Reading, View, missing::Why};
 use crate::evidence::Store;
 use crate::server::Server;
 
@@ -23,6 +23,18 @@ impl<'a> FactTable<'a> {
     /// The servers of the run: backends first, then clients, by name.
     pub fn servers(&self) -> impl Iterator<Item = &'a Server> {
         self.store.servers().iter().map(|s| &s.server)
+    }
+
+    /// The evidence of the cluster's commands.
+    pub(crate) fn cluster_view(&self) -> View<'a> {
+        View::cluster(self.store)
+    }
+
+    /// The evidence of every server.
+    pub(crate) fn server_views(&self) -> impl Iterator<Item = (&'a Server, View<'a>)> {
+        let store = self.store;
+        let servers = store.servers().iter();
+        servers.map(move |s| (&s.server, View::server(store, s)))
     }
 
     /// The fact of the cluster, or of this server.

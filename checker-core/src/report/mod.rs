@@ -16,7 +16,7 @@ pub use json::{JsonReportError, from_json, json, schema};
 pub use log::LogObserver;
 pub use model::{
     AcceptanceEffect, AcceptanceGiven, Accepted, CheckResult, ClusterInfo, Counts, Coverage,
-    Report, RunInfo, SCHEMA, ServerInfo, ToolInfo, Verdict,
+    PluginInfo, PluginKind, Report, RunInfo, SCHEMA, ServerInfo, ToolInfo, Verdict,
 };
 pub use printable::printable;
 pub use seal::{Seal, read_sealed};

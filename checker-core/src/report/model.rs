@@ -43,12 +43,45 @@ pub struct Report {
     /// none was.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub acceptances: Vec<AcceptanceGiven>,
+    /// The plugins and scripts that took part, or should have; left out where
+    /// there were none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub plugins: Vec<PluginInfo>,
     /// Exactly one per check and target, sorted by check, then by server.
     pub results: Vec<CheckResult>,
     /// `sha256:` and 64 hexadecimal digits, over everything else in the
     /// report; left out by releases that made none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
+}
+
+/// Where checks came from that are not built in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PluginInfo {
+    /// Its name; of a script, the file's.
+    pub name: String,
+    /// What it is.
+    pub kind: PluginKind,
+    /// The version that it says it has; scripts have none.
+    pub version: Option<String>,
+    /// The file.
+    pub path: String,
+    /// The SHA-256 of the file, in hexadecimal digits; null when it was not read.
+    pub sha256: Option<String>,
+    /// The ids of its checks.
+    pub checks: Vec<String>,
+    /// What went wrong with it; its checks are unknown then.
+    pub error: Option<String>,
+}
+
+/// What kind of plugin it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PluginKind {
+    /// A shared library.
+    Library,
+    /// A script of the field's convention: not ours, and not held to only look.
+    Script,
 }
 
 /// The tool that made a report.

@@ -55,6 +55,7 @@ pub(crate) fn report(servers: Vec<ServerInfo>, results: Vec<CheckResult>) -> Rep
         counts: Counts::of(&results),
         servers,
         acceptances: Vec::new(),
+        plugins: Vec::new(),
         results,
         digest: None,
     }

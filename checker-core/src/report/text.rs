@@ -10,7 +10,9 @@ use group::{Folded, Group, Lost, by_cause, by_finding, cause, take_lost};
 use page::{Page, Tint};
 
 use super::printable::{printable, printable_lines};
-use super::{AcceptanceEffect, CheckResult, Report, ServerInfo, Verdict, fold_names};
+use super::{
+    AcceptanceEffect, CheckResult, PluginInfo, PluginKind, Report, ServerInfo, Verdict, fold_names,
+};
 use crate::contract::{Outcome, Scope};
 use crate::server::Transport;
 use crate::source::SourceKind;
@@ -117,6 +119,7 @@ fn cleaned(report: &Report) -> Report {
         counts: _,
         servers,
         acceptances,
+        plugins,
         results,
         digest: _,
     } = &mut report;
@@ -137,6 +140,14 @@ fn cleaned(report: &Report) -> Report {
         clean(&mut server.name);
         clean(&mut server.address);
         server.error.iter_mut().for_each(clean);
+    }
+    for plugin in plugins {
+        clean(&mut plugin.name);
+        plugin.version.iter_mut().for_each(clean);
+        clean(&mut plugin.path);
+        plugin.sha256.iter_mut().for_each(clean);
+        plugin.checks.iter_mut().for_each(clean);
+        plugin.error.iter_mut().for_each(clean);
     }
     for result in results {
         clean(&mut result.check);
@@ -163,6 +174,17 @@ fn cleaned(report: &Report) -> Report {
     report
 }
 
+/// Name, version, and enough of the digest to tell two files apart.
+fn plugin_shown(plugin: &PluginInfo) -> String {
+    let version = plugin.version.as_deref().unwrap_or("(no version)");
+    let digest = plugin.sha256.as_deref().unwrap_or_default();
+    let digest: String = digest.chars().take(12).collect();
+    match &plugin.error {
+        Some(_) => format!("{} (failed)", plugin.name),
+        None => format!("{} {version} (sha256 {digest}…)", plugin.name),
+    }
+}
+
 struct Writer<'t> {
     page: Page,
     titles: &'t dyn Fn(&str) -> Option<String>,
@@ -183,6 +205,18 @@ impl Writer<'_> {
             page.marked(0, "Servers  ", Tint::Plain, &reached(&report.servers));
         }
         page.marked(0, "Checked  ", Tint::Plain, &checked(report));
+        let of = |kind| report.plugins.iter().filter(move |p| p.kind == kind);
+        let libraries: Vec<String> = of(PluginKind::Library).map(plugin_shown).collect();
+        if !libraries.is_empty() {
+            page.marked(0, "Plugins  ", Tint::Plain, &libraries.join(", "));
+        }
+        let scripts = of(PluginKind::Script).count();
+        if scripts > 0 {
+            let words = format!(
+                "{scripts} of somebody else's ran on the backends; nothing holds them to only look"
+            );
+            page.marked(0, "Scripts  ", Tint::Plain, &words);
+        }
         let (mark, tint, words) = verdict_shown(report.verdict);
         page.marked(0, "Verdict  ", tint, &format!("{mark} {words}"));
         page.marked(0, "         ", Tint::Plain, &counts(report));
@@ -532,9 +566,12 @@ fn with(report: &Report, outcome: Outcome) -> Vec<&CheckResult> {
 }
 
 fn first(report: &Report, outcome: Outcome) -> Option<&str> {
+    // What a plugin brought can be explained only with the plugin.
+    let built_in = |r: &&CheckResult| !report.plugins.iter().any(|p| p.checks.contains(&r.check));
     report
         .results
         .iter()
+        .filter(built_in)
         .find(|r| r.outcome == outcome)
         .map(|r| r.check.as_str())
 }

@@ -4,6 +4,18 @@
 //! Built-in checks use these types directly; a plugin exchanges them as JSON.
 //! Whoever adds a field gives it a `serde` default, so that a plugin built
 //! against an older SDK is still understood.
+//!
+//! Who writes a plugin in Rust needs the macro [`plugin!`] and the types of
+//! [`author`]; who writes one in another language, `include/checker_plugin.h`
+//! and `schema/`.
+
+pub mod abi;
+pub mod author;
+#[doc(hidden)]
+pub mod export;
+pub mod wire;
+
+pub use author::{Check, Command, Evidence, Plugin, Probe, Releases};
 
 use std::fmt;
 
