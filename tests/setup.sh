@@ -19,6 +19,7 @@ busybox busybox
 bash bash
 pgrep procps
 unshare util-linux
+openssl openssl
 EOF
 [ -n "$missing" ] || exit 0
 

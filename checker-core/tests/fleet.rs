@@ -749,30 +749,57 @@ fn a_cut_connection_keeps_what_was_answered_and_leaves_nothing_behind() {
     assert!(gone);
 }
 
+/// The time limits for what must be cut off after it has begun: on a machine
+/// so busy that the first is over before that, the next shows it.
+const LIMITS: [u64; 3] = [3, 12, 48];
+
+/// What a busy machine may add to a limit. What is not cut off lasts longer.
+const SLACK: Duration = Duration::from_secs(30);
+
 #[test]
-fn the_servers_deadline_and_an_interrupt_hold_in_the_middle_of_the_script() {
+fn the_servers_deadline_holds_in_the_middle_of_the_script() {
     let home = Home::new();
     let sshd = Sshd::start("127.0.0.20", &home.file("id_ed25519.pub"), "");
     let probes = [
         clock(),
-        probe("host:slow", "echo begun; sleep 60", 60_000, 100),
+        probe("host:slow", "echo begun; sleep 100", 100_000, 100),
     ];
-    let begun = Instant::now();
-    let answer = ask_within(on(&sshd, &home), &sshd.server(), &probes, 6);
+    let answer = LIMITS
+        .into_iter()
+        .map(|seconds| {
+            let begun = Instant::now();
+            let answer = ask_within(on(&sshd, &home), &sshd.server(), &probes, seconds);
+            assert!(begun.elapsed() < Duration::from_secs(seconds) + SLACK);
+            answer
+        })
+        .find(|answer| answer.records.first().map(|r| &r.end) == Some(&End::Exited(0)))
+        .expect("once it is quick enough to begin");
     assert_step(&answer, Step::Deadline, "before the script was through");
     assert_eq!(answer.records[1].end, End::Lost);
-    assert!(begun.elapsed() < Duration::from_secs(9));
+}
+
+#[test]
+fn an_interrupt_holds_in_the_middle_of_the_script() {
+    let home = Home::new();
+    let sshd = Sshd::start("127.0.0.34", &home.file("id_ed25519.pub"), "");
+    let probes = [
+        clock(),
+        probe("host:slow", "echo begun; sleep 101", 100_000, 100),
+    ];
     let interrupted = Arc::new(AtomicBool::new(false));
-    let deadline = Deadline::new(Duration::from_secs(60), Arc::clone(&interrupted));
+    let deadline = Deadline::new(Duration::from_secs(120), Arc::clone(&interrupted));
     let source = LiveSource::new(on(&sshd, &home)).unwrap();
     std::thread::scope(|scope| {
         let asked = scope.spawn(|| source.server(&sshd.server(), &probes, &deadline));
-        std::thread::sleep(Duration::from_secs(1));
+        while running("sleep 101").is_empty() && !asked.is_finished() {
+            std::thread::sleep(Duration::from_millis(50));
+        }
         let begun = Instant::now();
         interrupted.store(true, Ordering::SeqCst);
         let answer = asked.join().unwrap();
         assert_step(&answer, Step::Interrupted, "interrupted");
-        assert!(begun.elapsed() < Duration::from_secs(3));
+        assert_eq!(answer.records[0].end, End::Exited(0));
+        assert!(begun.elapsed() < SLACK);
     });
 }
 
@@ -983,7 +1010,8 @@ fn the_clusters_commands_and_the_probes_of_that_server_share_one_connection(
         ..home.options()
     };
     let source = LiveSource::new(options).unwrap();
-    let deadline = Deadline::within(Duration::from_secs(60));
+    // For 21 scripts, and by the system's `ssh` as many processes.
+    let deadline = Deadline::within(Duration::from_secs(600));
     std::thread::scope(|scope| {
         let commands: Vec<_> = (0..20)
             .map(|n| {
@@ -1008,8 +1036,14 @@ fn the_clusters_commands_and_the_probes_of_that_server_share_one_connection(
         };
         assert_complete(&probes.join().unwrap(), transport);
     });
-    let soon = deadline.sooner(Duration::from_secs(4));
-    let slow = source.cluster("weka:slow", "slow", &soon);
+    let slow = LIMITS
+        .into_iter()
+        .map(|seconds| {
+            let soon = deadline.sooner(Duration::from_secs(seconds));
+            source.cluster("weka:slow", "slow", &soon)
+        })
+        .find(|slow| !slow.stdout.is_empty())
+        .expect("once it is quick enough to begin");
     assert_eq!(slow.end, End::TimedOut);
     assert_eq!(slow.stdout, b"{\n");
     let record = source.cluster("weka:x", "login", &deadline);

@@ -370,6 +370,7 @@ fn a_stopped_agent_is_red_and_its_containers_are_unknown() {
         ("health/upgrade-running", "cluster", "unknown"),
         ("server/cgroups", "weka-02", "unknown"),
         ("server/containers", "weka-02", "unknown"),
+        ("server/memory", "weka-02", "unknown"),
     ]);
     checked.expect_verdict("red");
 }

@@ -13,6 +13,8 @@ pub(crate) fn tests() -> Vec<Test> {
         three_servers_are_ready_within_a_second,
         every_server_reaches_every_other_by_name_and_both_addresses,
         a_server_has_its_own_name_files_and_processes,
+        a_server_has_its_own_root_and_hardware,
+        a_port_that_is_open_is_so_from_every_server,
         two_labs_stand_side_by_side,
         the_log_of_sshd_counts_connections_and_sessions,
         units_are_shown_as_systemctl_shows_them,
@@ -93,6 +95,59 @@ fn a_server_has_its_own_name_files_and_processes() {
     assert_ne!(machine.trim(), "weka-01");
     let os = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
     assert_ne!(os, "ID=rocky\n");
+}
+
+fn a_server_has_its_own_root_and_hardware() {
+    let lab = Lab::new("root", 2);
+    let (first, second) = (lab.server(1), lab.server(2));
+    // What is taken away, written or mounted there stays there.
+    first.run("rm /usr/bin/gcc && echo x >/usr/include/libelf.h && umount /proc/meminfo");
+    assert!(!first.has("/usr/bin/gcc") && second.has("/usr/bin/gcc"));
+    assert_eq!(second.read("/usr/include/libelf.h"), "");
+    assert!(
+        second
+            .read("/proc/meminfo")
+            .contains("MemAvailable:   67108864 kB")
+    );
+    assert_eq!(second.run("grep -c ^processor /proc/cpuinfo").trim(), "32");
+    // None of the machine's directories are there, its checkouts least of all.
+    let here = env!("CARGO_MANIFEST_DIR");
+    assert!(!second.has(here), "{here}");
+    let mounts = second.read("/proc/self/mountinfo");
+    assert!(!mounts.contains(" /.machine"), "{mounts}");
+    for (place, kind) in [
+        ("/", "overlay"),
+        ("/opt/weka", "overlay"),
+        ("/sys", "overlay"),
+    ] {
+        let shown = second.run(&format!("df --output=fstype {place} | tail -n 1"));
+        assert_eq!(shown.trim(), kind, "{place}");
+    }
+    second.run("mount -o remount,size=900m /run/lab/files");
+    let free = |server: &crate::lab::Server| -> u64 {
+        let shown = server.run("df -P -k / | awk 'NR == 2 { print $4 }'");
+        shown.trim().parse().expect("a number")
+    };
+    assert!(free(second) < 900 * 1024);
+    assert!(free(first) > 19 * 1024 * 1024);
+}
+
+fn a_port_that_is_open_is_so_from_every_server() {
+    let lab = Lab::new("ports", 2);
+    lab.set_cluster(&lab.healthy(), &[]);
+    let ask = |port: u16| {
+        let line = format!("bash -c '</dev/tcp/weka-02/{port}'");
+        lab.servers()
+            .iter()
+            .map(|s| s.exec(&line).status)
+            .collect::<Vec<_>>()
+    };
+    for port in [14_000, 14_200, 14_300] {
+        assert_eq!(ask(port), [Some(0), Some(0)], "{port}");
+    }
+    lab.server(2).stop_listening(14_200);
+    assert_eq!(ask(14_200), [Some(1), Some(1)]);
+    assert_eq!(ask(14_000), [Some(0), Some(0)]);
 }
 
 fn two_labs_stand_side_by_side() {
@@ -337,7 +392,8 @@ fn a_session_dies_in_the_middle_of_the_script() {
     let lab = Lab::new("dies", 2);
     lab.server(2).dies_in_script();
     let line = format!(
-        "echo 'echo before; systemctl show; echo after' | {}",
+        // Time for what was printed to get out.
+        "echo 'echo before; sleep 1; systemctl show; echo after' | {}",
         ssh("weka-02", "sh -s")
     );
     let answer = lab.server(1).exec(&line);

@@ -6,6 +6,7 @@
 
 mod changes;
 mod check;
+mod faults;
 mod itself;
 #[path = "../lab/mod.rs"]
 mod lab;
@@ -71,6 +72,7 @@ fn tests() -> Vec<Test> {
         itself::tests(),
         runs::tests(),
         changes::tests(),
+        faults::tests(),
         servers::tests(),
     ]
     .into_iter()
@@ -92,7 +94,9 @@ fn say_loudly(reason: &str, tests: &[Test]) {
 }
 
 fn run(arguments: &Arguments, tests: Vec<Test>) -> ExitCode {
-    libtest_mimic::run(arguments, tests.into_iter().map(trial).collect()).exit_code()
+    let conclusion = libtest_mimic::run(arguments, tests.into_iter().map(trial).collect());
+    faults::end_labs();
+    conclusion.exit_code()
 }
 
 fn trial(test: Test) -> Trial {

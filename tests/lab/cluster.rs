@@ -48,8 +48,9 @@ impl Lab {
         cluster
     }
 
-    /// Lets every server's `weka` answer for this cluster, and every server's
-    /// `systemctl` show the units that it has in it.
+    /// Lets every server's `weka` answer for this cluster, every server's
+    /// `systemctl` show the units that it has in it, and the management ports
+    /// of its containers be open.
     #[track_caller]
     pub(crate) fn set_cluster(&self, cluster: &Cluster, behaviours: &[Behaviour]) {
         for server in self.servers.iter().filter(|s| s.is_on()) {
@@ -67,6 +68,8 @@ impl Lab {
                     format!("{name} {load} {active} {sub} {}\n", unit.file_state)
                 });
                 server.set_units(&units.collect::<String>());
+                let ports: Vec<u16> = model.containers.iter().map(|c| c.mgmt_port).collect();
+                server.listen(&ports);
             }
             let state = StandinState {
                 behaviours: behaviours.to_vec(),

@@ -1,8 +1,9 @@
 //! A laboratory of several servers on one machine, each a real one to SSH.
 //!
 //! Every server is a process tree in network, mount, PID and UTS namespaces of
-//! its own: with its own addresses, host name, host key, users, `/etc`,
-//! `/root`, `/opt/weka`, and a real `sshd`. The servers hang on a bridge that
+//! its own: with its own addresses, host name, host key, users, root file
+//! system, hardware (as far as `/sys` and `/proc` tell of it), disk behind
+//! `/opt/weka`, and a real `sshd`. The servers hang on a bridge that
 //! lies in a namespace of its own too, so nothing touches the machine's network,
 //! files or processes, and any number of labs can stand side by side with the
 //! same addresses.
@@ -15,6 +16,7 @@
 //! directory, and the next lab removes those whose owner is dead.
 
 mod cluster;
+mod hardware;
 mod outside;
 mod requirements;
 mod run;
@@ -204,6 +206,10 @@ echo "pid $$"; while read -r _; do :; done"#,
                 ("root/.ssh/known_hosts", &known_hosts, 0o600),
                 ("bin/systemctl", standin::SYSTEMCTL, 0o755),
                 ("bin/weka", &standin::weka(number), 0o755),
+                // Only whether they are there is ever asked.
+                ("bin/gcc", standin::IS_THERE, 0o755),
+                ("bin/make", standin::IS_THERE, 0o755),
+                ("bin/perl", standin::IS_THERE, 0o755),
                 (
                     "weka/data/drives0/config",
                     "one file of a container\n",
@@ -225,6 +231,16 @@ echo "pid $$"; while read -r _; do :; done"#,
             ];
             for (path, text, mode) in files {
                 put(&server.join(path), text, *mode)?;
+            }
+            for directory in hardware::EMPTY {
+                fs::create_dir_all(server.join(directory)).map_err(io(directory))?;
+            }
+            for (path, text) in hardware::files() {
+                let path = server.join(path);
+                if let Some(parent) = path.parent() {
+                    fs::create_dir_all(parent).map_err(io(parent.display().to_string()))?;
+                }
+                put(&path, &text, 0o644)?;
             }
         }
         Ok(())
@@ -278,8 +294,8 @@ echo "pid $$"; while read -r _; do :; done"#,
         }
         for (n, (mut process, hostname)) in processes.into_iter().zip(hostnames).enumerate() {
             process.expect("ready")?;
-            self.servers
-                .push(Server::new(n + 1, hostname, process, self.switch.pid));
+            let server = Server::new(n + 1, hostname, process, self.switch.pid);
+            self.servers.push(server);
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use super::PATH;
 
 /// Programs, and the Debian package of each.
-const PROGRAMS: [(&str, &str); 9] = [
+const PROGRAMS: [(&str, &str); 12] = [
     ("sshd", "openssh-server"),
     ("ssh", "openssh-client"),
     ("ssh-keygen", "openssh-client"),
@@ -15,7 +15,10 @@ const PROGRAMS: [(&str, &str); 9] = [
     ("busybox", "busybox"),
     ("unshare", "util-linux"),
     ("nsenter", "util-linux"),
+    ("pivot_root", "util-linux"),
+    ("fallocate", "util-linux"),
     ("timeout", "coreutils"),
+    ("openssl", "openssl"),
 ];
 
 /// What is missing, in words; empty when a lab can be made.
@@ -45,8 +48,11 @@ pub(crate) fn missing() -> Vec<String> {
 /// Tries, in a namespace that is gone at once, what a lab does.
 fn try_namespaces() -> Result<(), String> {
     let script = "ip link add br0 type bridge && ip link add probe0 type veth peer name probe1 \
-        && mount -t tmpfs none /run && mkdir /run/u /run/w \
-        && mount -t overlay -o lowerdir=/etc,upperdir=/run/u,workdir=/run/w none /etc";
+        && mount -t tmpfs none /run && mkdir /run/u /run/w /run/lower /run/new \
+        && mount -t overlay -o lowerdir=/run/lower,upperdir=/run/u,workdir=/run/w none /run/new \
+        && mkdir /run/new/etc /run/new/old /run/u2 /run/w2 \
+        && mount -t overlay -o lowerdir=/etc,upperdir=/run/u2,workdir=/run/w2 none /run/new/etc \
+        && cd /run/new && pivot_root . old";
     let output = Command::new("unshare")
         .args([
             "--net",

@@ -44,6 +44,9 @@ impl Lab {
     /// As [`Lab::checker`], with these variables (`NAME=value`) too.
     #[track_caller]
     pub(crate) fn checker_with(&self, environment: &[&str], arguments: &[&str]) -> Run {
+        for server in self.servers() {
+            server.forget_connections();
+        }
         let first = self.server(1);
         let directory = first.run("mktemp -d /root/run-XXXXXX").trim().to_owned();
         let begun = Instant::now();

@@ -1,8 +1,9 @@
 //! One server of a lab, and what can be done to it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -13,18 +14,8 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use super::{PATH, Process, ip, ipv4, ipv6, mac};
 
-/// Where a server's files are its own. Elsewhere it sees the machine's, which
-/// no test may write to.
-const OWN: [&str; 8] = [
-    "/etc/",
-    "/home/",
-    "/opt/",
-    "/root/",
-    "/run/",
-    "/tmp/",
-    "/usr/bin/",
-    "/var/log/",
-];
+/// Where a server's files are not its own: no test may write there.
+const NOT_OWN: [&str; 3] = ["/dev/", "/proc/", "/run/lab/"];
 
 /// How long something that takes milliseconds may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -49,7 +40,10 @@ pub(crate) struct Server {
     process: Mutex<Option<Process>>,
     pid: u32,
     switch: u32,
-    listener: Mutex<Option<TcpListener>>,
+    /// By their port. Nobody answers on them: the kernel accepts.
+    listeners: Mutex<BTreeMap<u16, TcpListener>>,
+    /// Connections to them.
+    held: Mutex<Vec<TcpStream>>,
 }
 
 impl Server {
@@ -60,7 +54,8 @@ impl Server {
             pid: process.pid,
             process: Mutex::new(Some(process)),
             switch,
-            listener: Mutex::default(),
+            listeners: Mutex::default(),
+            held: Mutex::default(),
         }
     }
 
@@ -101,7 +96,7 @@ impl Server {
     #[track_caller]
     pub(crate) fn write(&self, path: &str, text: &str, mode: u32) {
         assert!(
-            OWN.iter().any(|own| path.starts_with(own)) && !path.contains(".."),
+            !NOT_OWN.iter().any(|other| path.starts_with(other)) && !path.contains(".."),
             "{path} is not the server's own"
         );
         // Renamed over what was there, since writing through a link would end
@@ -199,7 +194,7 @@ impl Server {
     /// Sets the size of the file system behind `/opt/weka`, in MiB. A size
     /// costs no memory until it is written to.
     pub(crate) fn set_opt_weka_size(&self, mib: u64) {
-        self.run(&format!("mount -o remount,size={mib}m lab-weka /opt/weka"));
+        self.run(&format!("mount -o remount,size={mib}m /run/lab/weka"));
     }
 
     /// Makes a container's directory seem to hold this much: one sparse file.
@@ -284,6 +279,9 @@ impl Server {
         // Its network outlives its processes by a moment, in which it would refuse.
         self.switch_ip(&format!("link del port{}\n", self.number));
         drop(self.process.lock().expect("no panic holds it").take());
+        // They would keep its network alive.
+        self.listeners.lock().expect("no panic holds it").clear();
+        self.held.lock().expect("no panic holds it").clear();
     }
 
     /// Lets every packet to and from it vanish, so that connecting to it and
@@ -312,21 +310,70 @@ impl Server {
     /// Puts a listener in the place of sshd that accepts and says nothing.
     pub(crate) fn silent_listener(&self) {
         self.stop_sshd();
+        self.listen(&[22]);
+    }
+
+    /// Listens on these ports, for IPv4 and IPv6; who connects hears nothing.
+    pub(crate) fn listen(&self, ports: &[u16]) {
+        let mut listeners = self.listeners.lock().expect("no panic holds it");
+        let new: Vec<u16> = ports
+            .iter()
+            .copied()
+            .filter(|port| !listeners.contains_key(port))
+            .collect();
+        if new.is_empty() {
+            return;
+        }
         let namespace = fs::File::open(format!("/proc/{}/ns/net", self.pid)).expect("its network");
         // A socket belongs to the network in which it was made, whoever holds
         // it. The thread ends here and takes its change of network with it.
-        let listener = std::thread::spawn(move || -> io::Result<TcpListener> {
+        let made = std::thread::spawn(move || -> io::Result<Vec<(u16, TcpListener)>> {
             move_into_link_name_space(
                 std::os::fd::AsFd::as_fd(&namespace),
                 Some(LinkNameSpaceType::Network),
             )?;
-            // For IPv4 as well. Never accepting is enough: the kernel does it.
-            TcpListener::bind("[::]:22")
+            new.into_iter()
+                .map(|port| {
+                    let listener = TcpListener::bind(("::", port))?;
+                    listener.set_nonblocking(true)?;
+                    Ok((port, listener))
+                })
+                .collect()
         })
         .join()
         .expect("no panic")
-        .expect("a listener");
-        *self.listener.lock().expect("no panic holds it") = Some(listener);
+        .expect("listeners");
+        listeners.extend(made);
+    }
+
+    /// Ends the listener on this port.
+    #[track_caller]
+    pub(crate) fn stop_listening(&self, port: u16) {
+        let ended = self
+            .listeners
+            .lock()
+            .expect("no panic holds it")
+            .remove(&port);
+        assert!(ended.is_some(), "nobody listens on {port}");
+    }
+
+    /// Lets go of connections that ended, and holds those that did not: the
+    /// kernel keeps only so many that nobody accepts.
+    pub(super) fn forget_connections(&self) {
+        let mut held = self.held.lock().expect("no panic holds it");
+        for listener in self.listeners.lock().expect("no panic holds it").values() {
+            while let Ok((connection, _)) = listener.accept() {
+                if connection.set_nonblocking(true).is_ok() {
+                    held.push(connection);
+                }
+            }
+        }
+        // There is nothing to read, neither a byte nor an end.
+        held.retain(|connection| {
+            connection
+                .peek(&mut [0])
+                .is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+        });
     }
 
     /// Gives it another host key than everyone knows.

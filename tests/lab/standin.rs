@@ -8,6 +8,9 @@ use std::sync::OnceLock;
 /// `systemctl`.
 pub(super) const SYSTEMCTL: &str = include_str!("systemctl.sh");
 
+/// A program that nobody runs.
+pub(super) const IS_THERE: &str = "#!/bin/sh\nexit 64\n";
+
 /// `weka`: the stand-in, told where the state of this server lies.
 pub(super) fn weka(number: usize) -> String {
     format!(

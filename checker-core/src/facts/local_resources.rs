@@ -287,7 +287,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::facts::probe_tests::{SHELLS, run};
+    use crate::facts::shells::{SHELLS, answer};
 
     const DIGEST: &str = "d8cf4dfa1b0c3a15ad4f6ba5a0d0f2a3ba3cf5b6b0a1bb0d21f7bd02cd6ef93e";
 
@@ -357,7 +357,7 @@ esac"#,
         )
     }
 
-    fn scripted(ps: &str, of: &[(&str, &str)], each: impl Fn(&[&str], &str, LocalResources)) {
+    fn scripted(ps: &str, of: &[(&str, &str)], each: impl Fn(&str, &str, LocalResources)) {
         for shell in SHELLS {
             let root = tempfile::tempdir().expect("a directory");
             std::fs::write(root.path().join("ps"), ps).expect("written");
@@ -365,7 +365,7 @@ esac"#,
                 std::fs::write(root.path().join(format!("of {name}")), text).expect("written");
             }
             let weka = weka(root.path());
-            let (text, status) = run(shell, LOCAL_RESOURCES.script, &[("weka", &weka)]);
+            let (text, status) = answer(shell, LOCAL_RESOURCES.script, &[("weka", &weka)]);
             assert_eq!(status, 0, "{shell:?}: {text}");
             each(shell, &text, parse(&text).expect(&text));
         }
@@ -501,7 +501,7 @@ esac"#,
     #[case::no_containers("echo '[]'", 0)]
     fn without_a_list_of_containers(#[case] weka: &str, #[case] expected: i32) {
         for shell in SHELLS {
-            let (text, status) = run(shell, LOCAL_RESOURCES.script, &[("weka", weka)]);
+            let (text, status) = answer(shell, LOCAL_RESOURCES.script, &[("weka", weka)]);
             let nothing = if expected == 0 {
                 "digests 0\nend\n"
             } else {
@@ -520,7 +520,7 @@ esac"#,
             .replace("shasum -a", "no-3");
         for shell in SHELLS {
             let weka = r#"case $2 in ps) echo '[{"name":"a"}]' ;; *) echo '{"join_secret":["HUNTER2"],"backend_endpoints":[]}' ;; esac"#;
-            let (text, _) = run(shell, &script, &[("weka", weka)]);
+            let (text, _) = answer(shell, &script, &[("weka", weka)]);
             assert!(!text.contains("HUNTER"), "{shell:?}: {text}");
             let found = parse(&text).expect("readable");
             assert_eq!(

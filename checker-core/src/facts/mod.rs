@@ -6,8 +6,6 @@
 
 mod json;
 mod missing;
-#[cfg(test)]
-mod probe_tests;
 mod shape;
 #[cfg(test)]
 mod shells;

@@ -62,6 +62,22 @@ impl Space {
         let path = bare(path);
         self.0.iter().find(|fs| fs.path == path)
     }
+
+    /// The file system behind this path, where something can be said of its size.
+    ///
+    /// # Errors
+    /// Why not: the directory is not there, or `df` knows no size of what it
+    /// lies on, as with ramfs and some file systems in user space.
+    pub fn measured(&self, path: &str) -> Result<&FileSystem, String> {
+        match self.of(path) {
+            None => Err(format!("there is no directory {path} on this server")),
+            Some(fs) if fs.size == 0 => Err(format!(
+                "{path} lies on {}, of which `df` knows no size",
+                fs.device
+            )),
+            Some(fs) => Ok(fs),
+        }
+    }
 }
 
 impl Fact for Space {
@@ -113,12 +129,17 @@ fn parse(text: &str) -> Result<Space, String> {
 }
 
 /// `device 1024-blocks used available capacity mounted-on`. The first and the
-/// last can hold blanks, so the three numbers before the percentage are looked for.
+/// last can hold blanks, so the three numbers before the percentage are looked
+/// for. Of a file system without a size all are 0, and the percentage is `-`.
 fn file_system(path: &str, row: &str) -> Option<FileSystem> {
     let words: Vec<&str> = row.split_whitespace().collect();
     let kib = |at: usize| words.get(at)?.parse::<u64>().ok()?.checked_mul(1024);
     let percent = (4..words.len().saturating_sub(1)).find(|at| {
-        words[*at].ends_with('%') && (at - 3..*at).all(|number| kib(number).is_some())
+        let numbers = *at - 3..*at;
+        match words[*at] {
+            "-" => numbers.map(kib).all(|number| number == Some(0)),
+            word => word.ends_with('%') && numbers.map(kib).all(|number| number.is_some()),
+        }
     })?;
     Some(FileSystem {
         path: bare(path).to_owned(),
@@ -155,6 +176,24 @@ mod tests {
         assert_eq!(space.of("/opt/weka/data/compute0"), None);
     }
 
+    /// Seen of ramfs: the others are as readable as without it.
+    #[test]
+    fn a_file_system_without_a_size_is_one() {
+        let text = "path /\npath /opt/weka\nFilesystem 1024-blocks Used Available Capacity Mounted on\n\
+            /dev/sda1 100 40 60 40% /\nram disk 0 0 0 - /opt/weka\n";
+        let space = parse(text).expect("readable");
+        assert_eq!(space.measured("/").map(|fs| fs.available), Ok(60 * 1024));
+        assert_eq!(space.of(OPT_WEKA).map(|fs| fs.size), Some(0));
+        assert_eq!(
+            space.measured(OPT_WEKA).expect_err("no size"),
+            "/opt/weka lies on ram disk, of which `df` knows no size"
+        );
+        assert_eq!(
+            space.measured("/var").expect_err("not asked for"),
+            "there is no directory /var on this server"
+        );
+    }
+
     #[test]
     fn a_banner_before_it_does_not_matter() {
         let space = parse(&format!("Welcome!\n\n{ANSWER}")).expect("readable");
@@ -168,6 +207,9 @@ mod tests {
     #[case::a_line_short(ANSWER.trim_end().rsplit_once('\n').unwrap_or_default().0)]
     #[case::cut_in_a_line(&ANSWER[..ANSWER.len() - 40])]
     #[case::no_numbers("path /opt/weka\nFilesystem x\n/dev/sda1 - - - - /opt/weka\n")]
+    #[case::a_dash_beside_numbers(
+        "path /opt/weka\nFilesystem x\n/dev/sda1 100 40 60 - /opt/weka\n"
+    )]
     #[case::negative("path /opt/weka\nFilesystem x\n/dev/sda1 100 200 -100 200% /opt/weka\n")]
     fn half_an_answer_is_none(#[case] text: &str) {
         assert!(parse(text).is_err());

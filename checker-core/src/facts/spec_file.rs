@@ -90,7 +90,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::facts::probe_tests::{SHELLS, run};
+    use crate::facts::shells::{SHELLS, answer};
 
     #[test]
     fn reads_both_lists() {
@@ -125,7 +125,7 @@ mod tests {
                 .script
                 .replace("/opt/weka", &root.path().to_string_lossy());
             assert_eq!(
-                run(shell, &script, &[]).0,
+                answer(shell, &script, &[]).0,
                 "",
                 "{shell:?}: without a directory"
             );
@@ -137,11 +137,11 @@ mod tests {
             .expect("written");
             std::fs::write(releases.join("4.4.21.2.spec"), "{}").expect("written");
             let expected = "spec 4.4.10.spec\nspec 4.4.21.2.spec\nca 4.4.10.spec\n";
-            assert_eq!(run(shell, &script, &[]).0, expected, "{shell:?}");
+            assert_eq!(answer(shell, &script, &[]).0, expected, "{shell:?}");
             std::fs::write(releases.join("4.4.10.spec"), "{}").expect("written");
             let expected = "spec 4.4.10.spec\nspec 4.4.21.2.spec\n";
             assert_eq!(
-                run(shell, &script, &[]),
+                answer(shell, &script, &[]),
                 (expected.to_owned(), 0),
                 "{shell:?}"
             );

@@ -132,7 +132,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::facts::probe_tests::{SHELLS, run};
+    use crate::facts::shells::{SHELLS, answer};
 
     fn one(lines: &str) -> Result<Certificate, String> {
         let text = format!("certificate /opt/weka/data/drives0/tls/certificate.pem\n{lines}");
@@ -207,7 +207,7 @@ mod tests {
             .script
             .replace("/opt/weka", &root.path().to_string_lossy());
         for shell in SHELLS {
-            let (text, status) = run(shell, &script, &[]);
+            let (text, status) = answer(shell, &script, &[]);
             assert_eq!(status, 0, "{shell:?}");
             let found = parse(&text).expect("readable");
             assert_eq!(found.files.len(), 1, "{shell:?}: {text}");
@@ -230,14 +230,14 @@ mod tests {
                 .replace("/opt/weka", &root.path().to_string_lossy());
             let none = script.replace("command -v openssl", "command -v no-such-openssl");
             assert_eq!(
-                run(shell, &none, &[]),
+                answer(shell, &none, &[]),
                 (String::new(), 0),
                 "{shell:?}: no certificate"
             );
             std::fs::write(tls.join("certificate.pem"), "no certificate").expect("written");
-            assert_eq!(run(shell, &none, &[]).1, 3, "{shell:?}: no openssl");
+            assert_eq!(answer(shell, &none, &[]).1, 3, "{shell:?}: no openssl");
             let fake = [("openssl", "echo unable to load certificate; exit 1")];
-            let found = parse(&run(shell, &script, &fake).0).expect("readable");
+            let found = parse(&answer(shell, &script, &fake).0).expect("readable");
             assert_eq!(
                 found.files[0].1,
                 Err("openssl cannot read it".to_owned()),

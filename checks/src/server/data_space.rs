@@ -121,8 +121,9 @@ fn examine(dir: &DataDir, apparent: bool, space: &Space) -> Found {
         Ok(size) => *size,
         Err(said) => return Found::Unknown(format!("{name}: its size could not be read ({said})")),
     };
-    let Some(fs) = space.of(&dir.path()) else {
-        return Found::Unknown(format!("{name}: what is free beside it was not told"));
+    let fs = match space.measured(&dir.path()) {
+        Ok(fs) => fs,
+        Err(why) => return Found::Unknown(format!("{name}: {why}")),
     };
     // Half as much again, in whole numbers; wide enough for any size.
     let needed = (u128::from(size) * 3).div_ceil(2);

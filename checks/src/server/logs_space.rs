@@ -37,8 +37,9 @@ check! {
 const NEEDED: u128 = 20;
 
 fn judge(_: &Context<'_>, space: &Space) -> Judgement {
-    let Some(fs) = space.of(LOGS) else {
-        return Judgement::unknown(format!("there is no directory {LOGS} on this server"));
+    let fs = match space.measured(LOGS) {
+        Ok(fs) => fs,
+        Err(why) => return Judgement::unknown(why),
     };
     let all = u128::from(fs.used) + u128::from(fs.available);
     let free = u128::from(fs.available) * 100;

@@ -37,8 +37,9 @@ check! {
 const NEEDED: Size = Size(4_000_000_000);
 
 fn judge(_: &Context<'_>, space: &Space) -> Judgement {
-    let Some(fs) = space.of(OPT_WEKA) else {
-        return Judgement::unknown(format!("there is no directory {OPT_WEKA} on this server"));
+    let fs = match space.measured(OPT_WEKA) {
+        Ok(fs) => fs,
+        Err(why) => return Judgement::unknown(why),
     };
     let free = Size(fs.available);
     let place = format!("{} on {}", fs.device, fs.mounted_on);
@@ -110,6 +111,23 @@ mod tests {
             remedy.contains("`weka version rm --clean-unused`"),
             "{remedy}"
         );
+    }
+
+    /// Nothing is known of it, not that it is full; the root is as it was.
+    #[test]
+    fn a_file_system_without_a_size_is_unknown() {
+        let text = "path /\npath /var\npath /opt/weka\nFilesystem 1024-blocks Used Available Capacity Mounted on\n\
+            /dev/sda1 90000000 10 80000000 1% /\n/dev/sda1 90000000 10 80000000 1% /\nram 0 0 0 - /opt/weka\n";
+        let result = judged(text);
+        assert_eq!(result.outcome, Outcome::Unknown, "{result:?}");
+        assert_eq!(
+            result.summary,
+            "/opt/weka lies on ram, of which `df` knows no size"
+        );
+        let root = Evidence::running("4.4.21.2")
+            .backend("weka-01", &[("host:space", text)])
+            .judge_one(&crate::server::system_space::SYSTEM_SPACE, "4.4.33");
+        assert_eq!(root.outcome, Outcome::Pass, "{root:?}");
     }
 
     #[rstest]

@@ -42,8 +42,9 @@ const NOTICED: u128 = 10;
 fn judge(_: &Context<'_>, space: &Space) -> Judgement {
     let mut found: Vec<&FileSystem> = Vec::new();
     for path in ["/", "/var"] {
-        let Some(fs) = space.of(path) else {
-            return Judgement::unknown(format!("what is free on {path} was not told"));
+        let fs = match space.measured(path) {
+            Ok(fs) => fs,
+            Err(why) => return Judgement::unknown(why),
         };
         if !found.iter().any(|known| known.mounted_on == fs.mounted_on) {
             found.push(fs);

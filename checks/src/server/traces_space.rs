@@ -41,8 +41,9 @@ check! {
 }
 
 fn judge(_: &Context<'_>, traces: &Traces, space: &Space) -> Judgement {
-    let Some(fs) = space.of(TRACES) else {
-        return Judgement::unknown(format!("there is no directory {TRACES} on this server"));
+    let fs = match space.measured(TRACES) {
+        Ok(fs) => fs,
+        Err(why) => return Judgement::unknown(why),
     };
     let Some(wanted) = traces.ensure_free_bytes.map(Size) else {
         return Judgement::unknown("the cluster does not tell how much its traces leave free");
