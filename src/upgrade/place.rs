@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use checker_core::Version;
-use checker_core::fleet::LiveSource;
+use checker_core::fleet::{LiveOptions, LiveSource};
 use checker_core::ndu::detached::{Detached, LocalShell};
 use checker_core::ndu::executor::Executor;
 use checker_core::ndu::journal::{self, Story};
@@ -96,7 +96,11 @@ impl Place {
     pub(super) fn open(&mut self, choice: &SourceChoice) -> Result<(), Failure> {
         self.cluster = Some(match (choice, &self.simulated) {
             (SourceChoice::Live(options), _) => Opened::Live(Arc::new(
-                LiveSource::new(options.clone()).map_err(Failure::usage)?,
+                LiveSource::new(LiveOptions {
+                    reopen: true,
+                    ..options.clone()
+                })
+                .map_err(Failure::usage)?,
             )),
             (SourceChoice::Simulated(_), state) => {
                 let state = state.clone().unwrap_or_default();

@@ -29,6 +29,8 @@ struct State {
     progress: String,
     last: String,
     silence_told: Duration,
+    /// Whether the machine that runs the command was told not to answer.
+    unseen_told: Option<Duration>,
 }
 
 impl Shown {
@@ -135,6 +137,32 @@ impl Watcher for Shown {
                         since.as_secs()
                     ));
                 }
+            }
+            Event::Unseen { since, words } => {
+                state.last = format!("no connection ({} s)", since.as_secs());
+                if state
+                    .unseen_told
+                    .is_none_or(|told| *since >= told + SILENCE_TOLD)
+                {
+                    self.line(&match state.unseen_told {
+                        None => format!(
+                            "    the machine that runs the command does not answer ({words}); the command goes on there"
+                        ),
+                        Some(_) => format!(
+                            "    it has not answered for {} s: {words}",
+                            since.as_secs()
+                        ),
+                    });
+                    state.unseen_told = Some(*since);
+                }
+            }
+            Event::SeenAgain { after } => {
+                state.unseen_told = None;
+                state.last.clear();
+                self.line(&format!(
+                    "    it answers again, after {} s",
+                    after.as_secs()
+                ));
             }
             Event::Warning { words } => self.line(&format!("  ! {words}")),
             Event::StepDone { step, how } => self.line(&format!("  ✓ {step}: {how}")),

@@ -12,6 +12,7 @@ mod itself;
 mod lab;
 mod runs;
 mod servers;
+mod upgrade;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -74,6 +75,7 @@ fn tests() -> Vec<Test> {
         changes::tests(),
         faults::tests(),
         servers::tests(),
+        upgrade::tests(),
     ]
     .into_iter()
     .flatten()

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -52,6 +52,10 @@ pub struct LiveOptions {
     pub home: Option<PathBuf>,
     /// The agent's socket; `SSH_AUTH_SOCK` by default.
     pub agent: Option<PathBuf>,
+    /// Whether the connection to the backend in `via` is opened anew after it
+    /// broke. A check run takes a minute, and is told that its backend was
+    /// lost; an upgrade is watched for hours, and its backend may be rebooted.
+    pub reopen: bool,
 }
 
 impl Default for LiveOptions {
@@ -73,6 +77,7 @@ impl Default for LiveOptions {
             never_local: false,
             home: path("HOME"),
             agent: path("SSH_AUTH_SOCK"),
+            reopen: false,
         }
     }
 }
@@ -119,11 +124,25 @@ pub struct LiveSource {
     keys: Keys,
     /// Where the `weka` of this machine is.
     weka: PathBuf,
-    via: Option<(Target, OnceLock<Opened>)>,
+    via: Option<(Target, Shelf)>,
 }
 
-/// The shared connection, or why there is none: asked for once.
+/// The shared connection, or why there is none.
 type Opened = Result<Arc<Via>, ReachError>;
+
+/// Where the shared connection is kept.
+#[derive(Default)]
+struct Shelf {
+    /// What came of the last try, and when. Held while it is opened, so that
+    /// it is opened once.
+    opened: Mutex<Option<(Opened, Instant)>>,
+    /// The address at the other end, once it is known.
+    peer: OnceLock<IpAddr>,
+}
+
+/// How long a failed try stands, where another one is made at all: the
+/// commands of one look at the cluster then wait for it once, not each.
+const REOPEN_AFTER: Duration = Duration::from_secs(5);
 
 /// Who is to be reached, by which names.
 #[derive(Debug, Clone)]
@@ -201,7 +220,7 @@ impl LiveSource {
             known_hosts,
             keys,
             weka,
-            via: via.map(|target| (target, OnceLock::new())),
+            via: via.map(|target| (target, Shelf::default())),
             options,
         })
     }
@@ -366,34 +385,67 @@ impl LiveSource {
     }
 
     /// The connection to the backend that runs the cluster's commands.
-    fn via(&self, deadline: &Deadline) -> Option<&Opened> {
-        let (target, opened) = self.via.as_ref()?;
-        Some(opened.get_or_init(|| {
-            let via = match self.way(target) {
-                Way::Ours(route) => {
-                    let line = Line::new(self.open(&route, deadline)?)
-                        .map_err(|error| failed(Step::Local, format!("a thread: {error}")))?;
-                    Via::Ours(line)
-                }
-                Way::System(call) => {
-                    let connecting = deadline.sooner(call.connect_timeout * 2);
-                    Via::System(Box::new(Shared::open(call, &connecting)?))
-                }
-            };
-            Ok(Arc::new(via))
-        }))
+    fn via(&self, deadline: &Deadline) -> Option<Opened> {
+        let (target, shelf) = self.via.as_ref()?;
+        let mut slot = shelf.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((opened, at)) = slot.as_ref()
+            && (opened.is_ok() || !self.options.reopen || at.elapsed() < REOPEN_AFTER)
+        {
+            return Some(opened.clone());
+        }
+        let opened = self.open_via(target, deadline).map(Arc::new);
+        if let Some(peer) = opened.as_ref().ok().and_then(|via| via.peer()) {
+            let _ = shelf.peer.set(peer);
+        }
+        *slot = Some((opened.clone(), Instant::now()));
+        Some(opened)
+    }
+
+    fn open_via(&self, target: &Target, deadline: &Deadline) -> Result<Via, ReachError> {
+        Ok(match self.way(target) {
+            Way::Ours(route) => {
+                let line = Line::new(self.open(&route, deadline)?)
+                    .map_err(|error| failed(Step::Local, format!("a thread: {error}")))?;
+                Via::Ours(line)
+            }
+            Way::System(call) => {
+                let connecting = deadline.sooner(call.connect_timeout * 2);
+                Via::System(Box::new(Shared::open(call, &connecting)?))
+            }
+        })
+    }
+
+    /// Runs a script over the shared connection. Where that failed, and shall
+    /// be opened anew, the next script finds it gone.
+    fn over(
+        &self,
+        via: &Arc<Via>,
+        remote: &str,
+        talk: Talk,
+        deadline: &Deadline,
+    ) -> (Talk, Result<(), ReachError>) {
+        let (talk, result) = via.converse(remote, talk, deadline);
+        if let (true, Err(error), Some((_, shelf))) = (self.options.reopen, &result, &self.via)
+            && error.step != Step::Interrupted
+        {
+            let mut slot = shelf.opened.lock().unwrap_or_else(PoisonError::into_inner);
+            // Another thread may have opened a new one meanwhile.
+            let same =
+                matches!(slot.as_ref(), Some((Ok(kept), _)) if Arc::ptr_eq(kept, via));
+            if same {
+                *slot = None;
+            }
+        }
+        (talk, result)
     }
 
     /// The connection to the named backend, if that is `server`.
-    fn via_to(&self, server: &Server, deadline: &Deadline) -> Option<&Opened> {
-        let (target, opened) = self.via.as_ref()?;
+    fn via_to(&self, server: &Server, deadline: &Deadline) -> Option<Opened> {
+        let (target, shelf) = self.via.as_ref()?;
         let address = |text: &str| text.parse::<IpAddr>().ok().map(|a| a.to_canonical());
         // By its address, which we know from the name once it is connected to:
         // several servers may share a name, none an address.
-        let named = address(&target.address).or_else(|| match opened.get() {
-            Some(Ok(via)) => via.peer(),
-            _ => None,
-        });
+        let named = address(&target.address).or_else(|| shelf.peer.get().copied());
         let addresses: Vec<IpAddr> = std::iter::once(&server.address)
             .chain(&server.addresses)
             .filter_map(|text| address(text))
@@ -419,10 +471,10 @@ impl LiveSource {
         }
         match self.via_to(server, deadline) {
             Some(Ok(via)) => {
-                let (talk, result) = via.converse(AS_ROOT, talk, deadline);
+                let (talk, result) = self.over(&via, AS_ROOT, talk, deadline);
                 return (talk, via.transport(), result);
             }
-            Some(Err(error)) => return (talk, Transport::Ssh, Err(error.clone())),
+            Some(Err(error)) => return (talk, Transport::Ssh, Err(error)),
             None => {}
         }
         let target = Target {
@@ -505,7 +557,7 @@ impl Source for LiveSource {
             timeout: deadline.remaining(),
             limit: local::COMMAND_LIMIT,
         }]);
-        let (talk, result) = via.converse(AS_WE_ARE, talk, deadline);
+        let (talk, result) = self.over(&via, AS_WE_ARE, talk, deadline);
         let record = talk.into_records().pop();
         match (record, result) {
             (_, Err(error)) if error.step == Step::Interrupted => not_run(NotRun::Interrupted),
@@ -623,8 +675,8 @@ impl Shell for LiveSource {
                 let result = local::converse(&mut talk, deadline);
                 (talk, result)
             }
-            Some(Ok(via)) => via.converse(AS_ROOT, talk, deadline),
-            Some(Err(error)) => (talk, Err(error.clone())),
+            Some(Ok(via)) => self.over(&via, AS_ROOT, talk, deadline),
+            Some(Err(error)) => (talk, Err(error)),
         })
     }
 }

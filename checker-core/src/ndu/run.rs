@@ -131,6 +131,18 @@ pub enum Event<'a> {
         /// Why.
         missing: &'a Missing,
     },
+    /// The machine that runs the command does not answer. The command goes on.
+    Unseen {
+        /// For how long by now.
+        since: Duration,
+        /// Why.
+        words: &'a str,
+    },
+    /// It answers again.
+    SeenAgain {
+        /// After so long.
+        after: Duration,
+    },
     /// Something to look at afterwards.
     Warning {
         /// What.
@@ -301,6 +313,10 @@ const TAIL: usize = 20;
 
 /// How long the gate's word holds before the containers are touched.
 const GATE_HOLDS: Duration = Duration::from_secs(15 * 60);
+
+/// Between the first two looks at a command; twice as long each time, up to
+/// the interval.
+const FIRST_REST: Duration = Duration::from_millis(500);
 
 /// How often one step's command is tried anew within one run of the tool.
 const RETRIES: usize = 1;
@@ -983,11 +999,16 @@ impl Upgrade<'_> {
         let mut moved = self.clock.now();
         let mut unseen: Option<Timestamp> = None;
         let mut last = None;
+        // Some commands have nothing to do: they are not waited for long.
+        let mut rest = FIRST_REST;
         loop {
             let deadline = Deadline::within(Duration::from_secs(60));
             match self.executor.look(job, offset, &deadline) {
                 Ok(view) => {
-                    unseen = None;
+                    if let Some(since) = unseen.take() {
+                        let after = self.elapsed(since);
+                        self.watcher.on_event(&Event::SeenAgain { after });
+                    }
                     if !view.output.is_empty() {
                         moved = self.clock.now();
                         offset += view.output.len() as u64;
@@ -1015,10 +1036,14 @@ impl Upgrade<'_> {
                 }
                 Err(error) => {
                     let since = *unseen.get_or_insert(self.clock.now());
-                    if self.elapsed(since) > self.limits.patience.limit {
-                        let words = error.to_string();
+                    let (waited, words) = (self.elapsed(since), error.to_string());
+                    if waited > self.limits.patience.limit {
                         return Err(self.stop(hop, step, Failure::NotSeen(words)));
                     }
+                    self.watcher.on_event(&Event::Unseen {
+                        since: waited,
+                        words: &words,
+                    });
                 }
             }
             if watches_cluster {
@@ -1050,7 +1075,8 @@ impl Upgrade<'_> {
                     },
                 ));
             }
-            self.pause(hop, step)?;
+            self.rest(hop, step, rest.min(self.limits.interval))?;
+            rest = rest.saturating_mul(2);
         }
     }
 
