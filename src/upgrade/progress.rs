@@ -5,15 +5,20 @@ use std::io::IsTerminal as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use checker_core::ndu::plan::StepKind;
 use checker_core::ndu::run::{Event, Progress, Watcher};
 use checker_core::report::{fold_names, printable};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 
+use super::clock::Teller;
 use crate::output;
 
 /// How often silence is told where there is no terminal.
 const SILENCE_TOLD: Duration = Duration::from_secs(30);
+
+/// Between two pictures of the line.
+const TICK: Duration = Duration::from_millis(120);
 
 /// Shows what happens, on standard error.
 pub(super) struct Shown {
@@ -40,7 +45,7 @@ impl Shown {
             if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {wide_msg}") {
                 bar.set_style(style);
             }
-            bar.enable_steady_tick(Duration::from_millis(120));
+            bar.enable_steady_tick(TICK);
             bar
         });
         Self {
@@ -48,6 +53,16 @@ impl Shown {
             verbose,
             state: Mutex::default(),
         }
+    }
+
+    /// What speaks beside the line.
+    pub(super) fn teller(&self) -> Teller {
+        let bar = self.bar.clone();
+        Box::new(move |words| match &bar {
+            // The terminal has drawn `^C` into the line.
+            Some(bar) => bar.suspend(|| output::note(&format!("\n{words}"))),
+            None => output::note(words),
+        })
     }
 
     /// Takes the line away.
@@ -72,7 +87,13 @@ impl Shown {
 
     fn redraw(&self, state: &State) {
         if let Some(bar) = &self.bar {
-            let parts = [&state.hop, &state.step, &state.progress, &state.last];
+            // What is long, and stands above already, would push out what changes.
+            let doing = if state.progress.is_empty() {
+                &state.step
+            } else {
+                &state.progress
+            };
+            let parts = [&state.hop, doing, &state.last];
             let parts: Vec<&str> = parts
                 .into_iter()
                 .map(String::as_str)
@@ -88,18 +109,23 @@ impl Watcher for Shown {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
             Event::HopBegun { hop, of, from, to } => {
-                state.hop = format!("hop {hop}/{of} {from} → {to}");
-                self.line(&state.hop);
+                state.hop = format!("hop {hop}/{of}");
+                self.line(&format!("{} {from} → {to}", state.hop));
             }
             Event::StepBegun { step } => {
                 state.step = step.title().to_owned();
                 state.progress.clear();
                 state.last.clear();
                 state.silence_told = Duration::ZERO;
-                if self.bar.is_none() {
-                    self.line(&format!("  {}", state.step));
-                } else {
-                    tracing::info!("{}", state.step);
+                match &self.bar {
+                    None => self.line(&format!("  {}", state.step)),
+                    // The checks have a line of their own.
+                    Some(bar) if *step == StepKind::Gate => {
+                        self.line(&format!("  {} …", state.step));
+                        bar.disable_steady_tick();
+                        bar.set_draw_target(ProgressDrawTarget::hidden());
+                    }
+                    Some(_) => tracing::info!("{}", state.step),
                 }
             }
             Event::Started { command } => self.line(&format!("    $ {command}")),
@@ -165,6 +191,13 @@ impl Watcher for Shown {
                 ));
             }
             Event::Warning { words } => self.line(&format!("  ! {words}")),
+            Event::StepDone { step, how } if *step == StepKind::Gate => {
+                if let Some(bar) = &self.bar {
+                    bar.set_draw_target(ProgressDrawTarget::stderr());
+                    bar.enable_steady_tick(TICK);
+                }
+                self.line(&format!("  ✓ {step}: {how}"));
+            }
             Event::StepDone { step, how } => self.line(&format!("  ✓ {step}: {how}")),
             _ => {}
         }

@@ -67,7 +67,7 @@ fn changes(lab: &Lab) -> Vec<(String, String)> {
         .into_iter()
         .map(|call| (call.server.clone(), call.line()))
         .filter(|(_, line)| {
-            line.contains(" upgrade")
+            line.split(' ').any(|word| word == "upgrade")
                 || line.starts_with("version get")
                 || line.starts_with("version prepare")
                 || line.contains("override add")
