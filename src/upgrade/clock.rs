@@ -16,7 +16,8 @@ use crate::output;
 const REMEMBERED: Duration = Duration::from_secs(10);
 
 /// What a first Ctrl-C asks. Short, so that it fits in a line.
-const ASKS: &str = "Ctrl-C again within 10 s leaves; the upgrade goes on without us, --resume comes back.";
+const ASKS: &str =
+    "Ctrl-C again within 10 s leaves; the upgrade goes on without us, --resume comes back.";
 
 /// How soon a signal is noticed while waiting.
 const GLANCE: Duration = Duration::from_millis(100);

@@ -2,8 +2,8 @@
 //! elsewhere.
 
 use std::io::IsTerminal as _;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use checker_core::ndu::plan::StepKind;
 use checker_core::ndu::run::{Event, Progress, Watcher};
@@ -20,9 +20,14 @@ const SILENCE_TOLD: Duration = Duration::from_secs(30);
 /// Between two pictures of the line.
 const TICK: Duration = Duration::from_millis(120);
 
+/// The line that changes; there is none while the checks show theirs.
+type Bar = Arc<Mutex<Option<ProgressBar>>>;
+
 /// Shows what happens, on standard error.
 pub(super) struct Shown {
-    bar: Option<ProgressBar>,
+    terminal: bool,
+    begun: Instant,
+    bar: Bar,
     verbose: bool,
     state: Mutex<State>,
 }
@@ -40,16 +45,10 @@ struct State {
 
 impl Shown {
     pub(super) fn new(verbose: bool) -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {wide_msg}") {
-                bar.set_style(style);
-            }
-            bar.enable_steady_tick(TICK);
-            bar
-        });
         Self {
-            bar,
+            terminal: std::io::stderr().is_terminal(),
+            begun: Instant::now(),
+            bar: Bar::default(),
             verbose,
             state: Mutex::default(),
         }
@@ -57,8 +56,8 @@ impl Shown {
 
     /// What speaks beside the line.
     pub(super) fn teller(&self) -> Teller {
-        let bar = self.bar.clone();
-        Box::new(move |words| match &bar {
+        let bar = Arc::clone(&self.bar);
+        Box::new(move |words| match &*held(&bar) {
             // The terminal has drawn `^C` into the line.
             Some(bar) => bar.suspend(|| output::note(&format!("\n{words}"))),
             None => output::note(words),
@@ -67,17 +66,36 @@ impl Shown {
 
     /// Takes the line away.
     pub(super) fn finish(&self) {
-        if let Some(bar) = &self.bar {
+        if let Some(bar) = held(&self.bar).take() {
             bar.finish_and_clear();
         }
+    }
+
+    /// Shows the line, where there is a terminal.
+    fn open(&self) {
+        let mut slot = held(&self.bar);
+        if !self.terminal || slot.is_some() {
+            return;
+        }
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr())
+            .with_elapsed(self.begun.elapsed());
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {wide_msg}") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(TICK);
+        *slot = Some(bar);
     }
 
     /// A line that stays.
     fn line(&self, text: &str) {
         tracing::info!("{text}");
-        let text = printable(text);
-        match &self.bar {
+        self.beside(&printable(text), true);
+    }
+
+    fn beside(&self, text: &str, timed: bool) {
+        match &*held(&self.bar) {
             Some(bar) => bar.println(text),
+            None if self.terminal || !timed => output::note(text),
             None => output::note(&format!(
                 "{} {text}",
                 Timestamp::now().strftime("%H:%M:%SZ")
@@ -86,7 +104,7 @@ impl Shown {
     }
 
     fn redraw(&self, state: &State) {
-        if let Some(bar) = &self.bar {
+        if let Some(bar) = &*held(&self.bar) {
             // What is long, and stands above already, would push out what changes.
             let doing = if state.progress.is_empty() {
                 &state.step
@@ -104,6 +122,10 @@ impl Shown {
     }
 }
 
+fn held(bar: &Bar) -> MutexGuard<'_, Option<ProgressBar>> {
+    bar.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Watcher for Shown {
     fn on_event(&self, event: &Event<'_>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -117,15 +139,15 @@ impl Watcher for Shown {
                 state.progress.clear();
                 state.last.clear();
                 state.silence_told = Duration::ZERO;
-                match &self.bar {
-                    None => self.line(&format!("  {}", state.step)),
+                if *step == StepKind::Gate {
                     // The checks have a line of their own.
-                    Some(bar) if *step == StepKind::Gate => {
-                        self.line(&format!("  {} …", state.step));
-                        bar.disable_steady_tick();
-                        bar.set_draw_target(ProgressDrawTarget::hidden());
-                    }
-                    Some(_) => tracing::info!("{}", state.step),
+                    self.finish();
+                    self.line(&format!("  {}", state.step));
+                } else if self.terminal {
+                    self.open();
+                    tracing::info!("{}", state.step);
+                } else {
+                    self.line(&format!("  {}", state.step));
                 }
             }
             Event::Started { command } => self.line(&format!("    $ {command}")),
@@ -138,17 +160,14 @@ impl Watcher for Shown {
                 tracing::info!("| {line}");
                 (*line).clone_into(&mut state.last);
                 if self.verbose {
-                    match &self.bar {
-                        Some(bar) => bar.println(format!("    | {line}")),
-                        None => output::note(&format!("    | {line}")),
-                    }
+                    self.beside(&format!("    | {line}"), false);
                 }
             }
             Event::Progress(progress) => {
                 let shown = words(progress);
                 if shown != state.progress {
                     state.progress = shown;
-                    if self.bar.is_none() {
+                    if !self.terminal {
                         self.line(&format!("    {}", state.progress));
                     }
                 }
@@ -191,13 +210,6 @@ impl Watcher for Shown {
                 ));
             }
             Event::Warning { words } => self.line(&format!("  ! {words}")),
-            Event::StepDone { step, how } if *step == StepKind::Gate => {
-                if let Some(bar) = &self.bar {
-                    bar.set_draw_target(ProgressDrawTarget::stderr());
-                    bar.enable_steady_tick(TICK);
-                }
-                self.line(&format!("  ✓ {step}: {how}"));
-            }
             Event::StepDone { step, how } => self.line(&format!("  ✓ {step}: {how}")),
             _ => {}
         }
@@ -227,7 +239,7 @@ fn words(progress: &Progress) -> String {
         parts.push(fold_names(&progress.working_on));
     }
     if progress.paused {
-        parts.push("PAUSED: `weka upgrade resume` lets it go on".to_owned());
+        parts.push("PAUSED by somebody".to_owned());
     }
     parts.join(", ")
 }
@@ -254,7 +266,7 @@ mod tests {
 
     #[rstest]
     #[case::phase(|_: &mut Progress| {}, "drives 3/6, 3 of 18 containers, weka-04")]
-    #[case::paused(|p: &mut Progress| p.paused = true, "drives 3/6, 3 of 18 containers, weka-04, PAUSED: `weka upgrade resume` lets it go on")]
+    #[case::paused(|p: &mut Progress| p.paused = true, "drives 3/6, 3 of 18 containers, weka-04, PAUSED by somebody")]
     #[case::all_there(|p: &mut Progress| { p.done = 18; p.working_on.clear(); }, "18 of 18 containers")]
     #[case::conversion(|p: &mut Progress| { p.done = 18; p.working_on.clear(); p.converting = Some(Some(37)); }, "metadata conversion 37 %, 18 of 18 containers")]
     fn one_line(#[case] change: fn(&mut Progress), #[case] expected: &str) {

@@ -430,8 +430,7 @@ impl LiveSource {
         {
             let mut slot = shelf.opened.lock().unwrap_or_else(PoisonError::into_inner);
             // Another thread may have opened a new one meanwhile.
-            let same =
-                matches!(slot.as_ref(), Some((Ok(kept), _)) if Arc::ptr_eq(kept, via));
+            let same = matches!(slot.as_ref(), Some((Ok(kept), _)) if Arc::ptr_eq(kept, via));
             if same {
                 *slot = None;
             }

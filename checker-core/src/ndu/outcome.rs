@@ -61,14 +61,17 @@ pub struct Summary {
 const LOOK: &str = "Look at what is named; the cluster is upgraded.";
 const PREPARED: &str = "No container was upgraded. The same command line without --prepare-only goes on; all checks are run again before.";
 const DISTRIBUTED: &str = "No container was upgraded. The same command line without --distribute-only goes on; all checks are run again before.";
-const CLOSED: &str = "Nothing was started. Mend what is named, then run the same command line again.";
+const CLOSED: &str =
+    "Nothing was started. Mend what is named, then run the same command line again.";
 const CLOSED_LATER: &str = "The hops before this one are done and verified; nothing of this one was started. Mend what is named, then the same command line with --resume.";
 const LEFT: &str = "What was started goes on by itself. `checker upgrade status` says where it stands; the same command line with --resume comes back to it.";
 
 /// What to do next.
 fn next(outcome: &Outcome) -> Option<&str> {
     match outcome {
-        Outcome::Done { until, warnings, .. } => match until {
+        Outcome::Done {
+            until, warnings, ..
+        } => match until {
             Until::End if warnings.is_empty() => None,
             Until::End => Some(LOOK),
             Until::Prepared => Some(PREPARED),
@@ -173,7 +176,9 @@ pub fn text(outcome: &Outcome, gate: Option<&Decision>, options: &TextOptions) -
             ),
             Until::Distributed => (
                 Tint::Green,
-                format!("DISTRIBUTED: the next release is on all backends; the cluster runs {release}."),
+                format!(
+                    "DISTRIBUTED: the next release is on all backends; the cluster runs {release}."
+                ),
             ),
         },
         Outcome::GateClosed { answer, .. } => (Tint::Red, answer.verdict.clone()),

@@ -157,7 +157,7 @@ impl Status {
             State::Running => (Tint::Green, format!("{of} is under way")),
             State::Interrupted => (
                 Tint::Yellow,
-                format!("{of} is not finished, and nobody works on it"),
+                format!("{of} is not finished; no checker works on it from here"),
             ),
             State::Stopped => (Tint::Red, format!("{of} is stopped")),
             State::Finished => (Tint::Green, format!("{of} is finished")),
@@ -210,7 +210,8 @@ fn where_it_stands(
         return (State::Interrupted, next);
     }
     if lines.is_empty() {
-        let next = "Nothing: no upgrade was begun from here, and the cluster is in none.".to_owned();
+        let next =
+            "Nothing: no upgrade was begun from here, and the cluster is in none.".to_owned();
         return (State::None, next);
     }
     if Story::of(lines).finished() {
@@ -262,7 +263,7 @@ fn cluster(page: &mut Page, now: &ClusterNow) {
         words.push_str(&format!(", phase {}", now.upgrade_phase));
     }
     if now.paused {
-        words.push_str(", PAUSED (`weka upgrade resume` lets it go on)");
+        words.push_str(", PAUSED by somebody");
     }
     page.marked(0, "cluster: ", Tint::Plain, &printable(&words));
     if now.converting {

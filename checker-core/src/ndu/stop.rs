@@ -268,16 +268,23 @@ impl Failure {
                 "The cluster runs with two releases, which it can for a while; leave it so, and start nothing else. Mend what the lines above name (`weka status`, `weka alerts`, `weka cluster container`), {resume}: it begins at this phase. Call support if you are not sure."
             ),
             Self::Cleanup { phase, .. } => format!(
-                "All {phase} run {to}; nothing behind them was begun. Mend what the lines above name, {resume}: it begins at this phase. Call support if you are not sure."
+                "All {phase} run {to}{}. Mend what the lines above name, {resume}: it begins at this phase. Call support if you are not sure.",
+                if *phase == Phase::Frontends {
+                    ""
+                } else {
+                    "; the later phases were not begun, so the cluster runs with two releases, which it can for a while"
+                }
             ),
             Self::Lost { .. } => format!(
-                "See why it was ended (a reboot, no memory left, someone's `kill`: `dmesg`, the system's log), {resume}: it begins at the phase that is not finished."
+                "The cluster may run with two releases, which it can for a while. See why the command was ended (a reboot, no memory left, someone's `kill`: `dmesg`, the system's log), {resume}: it begins at the phase that is not finished."
             ),
             Self::CommandLost { .. } => "The same command line with --resume runs it again: that does no harm.".to_owned(),
             Self::VersionUnchanged { .. } => format!(
                 "Look at `weka cluster container` and the lines above. Call support, or mend what is named, {resume}."
             ),
-            Self::Paused => format!("`weka upgrade resume` on the cluster lets it go on, {resume}."),
+            Self::Paused => format!(
+                "Somebody paused it at the cluster, and its command waits; containers may run two releases, which the cluster can for a while. Find out who and why. `weka upgrade resume`, where the cluster knows it (6.0), lets it go on; else call support. {again}."
+            ),
             Self::Stalled { .. } => format!(
                 "The command was not ended and may still go on: `checker upgrade status` shows. The same command line with --resume watches it again. If it does not move, call support; end nothing by hand before."
             ),

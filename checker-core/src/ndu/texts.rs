@@ -12,12 +12,14 @@ use super::executor::{JobId, JobState, Secret};
 use super::journal::{Entry, Line};
 use super::observe::{ClusterState, ContainerState, Phase};
 use super::outcome::{self, Summary};
-use super::plan::{ClientChoice, ClientOptions, Distribution, Hops, Options, Plan, StepKind, Until};
+use super::plan::{
+    ClientChoice, ClientOptions, Distribution, Hops, Options, Plan, StepKind, Until,
+};
 use super::run::{GateAnswer, Outcome};
 use super::status::{Found, Status};
 use super::stop::{Detached, Failure, Stop};
-use crate::facts::{Missing, Why};
 use crate::facts::status::BlockTask;
+use crate::facts::{Missing, Why};
 use crate::release_data::{CapacityOverride, ReleaseData, Window};
 use crate::report::TextOptions;
 use crate::version::Version;
@@ -143,13 +145,21 @@ fn with_clients() -> Options {
 
 #[test]
 fn plan_of_one_hop() {
-    let plan = plan(&["4.4.21.2", "4.4.33"], &Options::default(), Dialect::LocalRun);
+    let plan = plan(
+        &["4.4.21.2", "4.4.33"],
+        &Options::default(),
+        Dialect::LocalRun,
+    );
     insta::assert_snapshot!(plan.text(&OPTIONS));
 }
 
 #[test]
 fn plan_of_one_hop_json() {
-    let plan = plan(&["4.4.21.2", "4.4.33"], &Options::default(), Dialect::LocalRun);
+    let plan = plan(
+        &["4.4.21.2", "4.4.33"],
+        &Options::default(),
+        Dialect::LocalRun,
+    );
     insta::assert_snapshot!(plan.json());
 }
 
@@ -182,13 +192,21 @@ fn plan_as_far_as_all_backends_of_the_next_hop_from_a_package() {
         hops: Hops::Next,
         ..Options::default()
     };
-    let plan = plan(&["4.2.18.34", "4.4.26", "5.1.25"], &options, Dialect::LocalRun);
+    let plan = plan(
+        &["4.2.18.34", "4.4.26", "5.1.25"],
+        &options,
+        Dialect::LocalRun,
+    );
     insta::assert_snapshot!(plan.text(&OPTIONS));
 }
 
 #[test]
 fn plan_on_a_narrow_terminal() {
-    let plan = plan(&["4.4.21.2", "4.4.33"], &Options::default(), Dialect::LocalRun);
+    let plan = plan(
+        &["4.4.21.2", "4.4.33"],
+        &Options::default(),
+        Dialect::LocalRun,
+    );
     let narrow = TextOptions {
         width: 60,
         ..OPTIONS
@@ -250,7 +268,9 @@ fn stops() -> Vec<(&'static str, Stop)> {
             stopped(
                 S::Get,
                 Failure::Get {
-                    output: output(&["error: failed to download version 4.4.33 from get.weka.io: 401 Unauthorized"]),
+                    output: output(&[
+                        "error: failed to download version 4.4.33 from get.weka.io: 401 Unauthorized",
+                    ]),
                 },
             ),
         ),
@@ -260,7 +280,9 @@ fn stops() -> Vec<(&'static str, Stop)> {
             stopped(
                 S::Prepare,
                 Failure::Prepare {
-                    output: output(&["error: failed to build the driver: make exited with status 2"]),
+                    output: output(&[
+                        "error: failed to build the driver: make exited with status 2",
+                    ]),
                 },
             ),
         ),
@@ -270,7 +292,9 @@ fn stops() -> Vec<(&'static str, Stop)> {
                 S::Distribute,
                 Failure::Distribute {
                     servers: names(&["weka-02", "weka-03"]),
-                    output: output(&["error: preparation failed on weka-02: the host is not connected"]),
+                    output: output(&[
+                        "error: preparation failed on weka-02: the host is not connected",
+                    ]),
                 },
             ),
         ),
@@ -385,13 +409,13 @@ fn stops() -> Vec<(&'static str, Stop)> {
                 },
             ),
         ),
-        (
-            "silent",
-            stopped(S::Verify, Failure::Silent(silent())),
-        ),
+        ("silent", stopped(S::Verify, Failure::Silent(silent()))),
         (
             "not_seen",
-            stopped(S::Backends, Failure::NotSeen("connect timeout: port 22".into())),
+            stopped(
+                S::Backends,
+                Failure::NotSeen("connect timeout: port 22".into()),
+            ),
         ),
         (
             "not_started",
@@ -412,7 +436,10 @@ fn stops() -> Vec<(&'static str, Stop)> {
         ),
         (
             "declined",
-            stopped(S::Override, Failure::Declined("Run `weka debug override add`?".into())),
+            stopped(
+                S::Override,
+                Failure::Declined("Run `weka debug override add`?".into()),
+            ),
         ),
     ]
 }
@@ -423,7 +450,10 @@ fn stops_as_they_read() {
     let mut all = String::new();
     for (name, stop) in stops() {
         let text = stop.text(&OPTIONS);
-        assert!(text.starts_with("STOPPED in hop 1 (4.4.21.2 → 4.4.33), at “"), "{name}: {text}");
+        assert!(
+            text.starts_with("STOPPED in hop 1 (4.4.21.2 → 4.4.33), at “"),
+            "{name}: {text}"
+        );
         assert!(text.contains("\nNext: "), "{name}: {text}");
         all.push_str(&format!("== {name}\n{text}\n"));
     }
@@ -435,7 +465,10 @@ fn stops_as_they_read() {
 #[test]
 fn every_stop_tells_the_state_of_the_cluster() {
     for (name, stop) in stops() {
-        let text = stop.text(&OPTIONS).replace('\n', " ").replace("      ", " ");
+        let text = stop
+            .text(&OPTIONS)
+            .replace('\n', " ")
+            .replace("      ", " ");
         let tells = [
             "othing was begun",
             "othing more was begun",
@@ -451,7 +484,45 @@ fn every_stop_tells_the_state_of_the_cluster() {
             "not started",
             "paused",
         ];
-        assert!(tells.iter().any(|words| text.contains(words)), "{name}: {text}");
+        assert!(
+            tells.iter().any(|words| text.contains(words)),
+            "{name}: {text}"
+        );
+    }
+}
+
+/// The table in the guide has a row for each kind of stop, and no other rows.
+#[test]
+fn every_stop_stands_in_the_guide() {
+    let core = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let guide = core
+        .parent()
+        .expect("the workspace")
+        .join("docs/upgrade.md");
+    let guide = std::fs::read_to_string(guide).expect("the guide");
+    let rows: Vec<&str> = guide
+        .lines()
+        .filter_map(|line| line.strip_prefix("| “")?.split_once("” |"))
+        .map(|(words, _)| words)
+        .collect();
+    let fits = |words: &str, text: &str| {
+        let mut rest = Some(text);
+        for part in words.split('…') {
+            rest = rest
+                .and_then(|rest| rest.split_once(part.trim()))
+                .map(|(_, rest)| rest);
+        }
+        rest.is_some()
+    };
+    let stops: Vec<(&str, String)> = stops()
+        .into_iter()
+        .map(|(name, stop)| (name, stop.failure.to_string()))
+        .collect();
+    for (name, text) in &stops {
+        assert!(rows.iter().any(|row| fits(row, text)), "{name}: {text}");
+    }
+    for row in rows {
+        assert!(stops.iter().any(|(_, text)| fits(row, text)), "{row}");
     }
 }
 
@@ -479,7 +550,10 @@ fn answer(unverified: bool) -> GateAnswer {
 
 fn done(until: Until, warnings: &[&str]) -> Outcome {
     Outcome::Done {
-        release: version("4.4.33"),
+        release: version(match until {
+            Until::End => "4.4.33",
+            Until::Prepared | Until::Distributed => "4.4.21.2",
+        }),
         warnings: names(warnings),
         until,
     }
@@ -490,7 +564,11 @@ fn outcomes() -> Vec<(&'static str, u8, Outcome)> {
     let (_, stop) = stops().swap_remove(6);
     vec![
         ("upgraded", 0, done(Until::End, &[])),
-        ("with_warnings", 1, done(Until::End, &[warning, "weka-02: write combining is off"])),
+        (
+            "with_warnings",
+            1,
+            done(Until::End, &[warning, "weka-02: write combining is off"]),
+        ),
         ("prepared", 0, done(Until::Prepared, &[])),
         ("distributed", 0, done(Until::Distributed, &[])),
         (
@@ -620,7 +698,11 @@ fn statuses() -> Vec<(&'static str, Status)> {
     let silent = || Err("connect timeout: port 22: nothing answered within 10 s".to_owned());
     let guid = || Some("5516e58b-4754-4bed-bcc0-e76e7c6bd685".to_owned());
     let holder = || Some("process 4711 on operator, since 2026-05-28T20:26:40Z".to_owned());
-    let (before, half, after) = (cluster("4.4.21.2"), in_the_drives("4.4.33"), cluster("4.4.33"));
+    let (before, half, after) = (
+        cluster("4.4.21.2"),
+        in_the_drives("4.4.33"),
+        cluster("4.4.33"),
+    );
     let mut paused = half.clone();
     paused.paused = true;
     let mut converting = after.clone();
@@ -631,18 +713,45 @@ fn statuses() -> Vec<(&'static str, Status)> {
     });
     let (begun, ended, finished) = (journal(), ended(), finished());
     fn found(lines: &[Line]) -> Option<Found<'_>> {
-        Some(("/var/lib/checker/5516e58b/20260528T202640Z-1f2e3d4c.jsonl".to_owned(), lines))
+        Some((
+            "/var/lib/checker/5516e58b/20260528T202640Z-1f2e3d4c.jsonl".to_owned(),
+            lines,
+        ))
     }
     vec![
         ("none", Status::of(guid(), None, None, Ok(&before))),
-        ("running", Status::of(guid(), found(&begun), holder(), Ok(&half))),
-        ("running_and_paused", Status::of(guid(), found(&begun), holder(), Ok(&paused))),
-        ("running_and_converting", Status::of(guid(), found(&begun), holder(), Ok(&converting))),
-        ("interrupted", Status::of(guid(), found(&begun), None, Ok(&half))),
-        ("interrupted_without_a_journal", Status::of(guid(), None, None, Ok(&half))),
-        ("the_cluster_is_silent", Status::of(guid(), found(&begun), None, silent())),
-        ("stopped", Status::of(guid(), found(&ended), None, Ok(&half))),
-        ("finished", Status::of(guid(), found(&finished), None, Ok(&after))),
+        (
+            "running",
+            Status::of(guid(), found(&begun), holder(), Ok(&half)),
+        ),
+        (
+            "running_and_paused",
+            Status::of(guid(), found(&begun), holder(), Ok(&paused)),
+        ),
+        (
+            "running_and_converting",
+            Status::of(guid(), found(&begun), holder(), Ok(&converting)),
+        ),
+        (
+            "interrupted",
+            Status::of(guid(), found(&begun), None, Ok(&half)),
+        ),
+        (
+            "interrupted_without_a_journal",
+            Status::of(guid(), None, None, Ok(&half)),
+        ),
+        (
+            "the_cluster_is_silent",
+            Status::of(guid(), found(&begun), None, silent()),
+        ),
+        (
+            "stopped",
+            Status::of(guid(), found(&ended), None, Ok(&half)),
+        ),
+        (
+            "finished",
+            Status::of(guid(), found(&finished), None, Ok(&after)),
+        ),
     ]
 }
 
@@ -665,7 +774,10 @@ fn a_state_as_json() {
 
 fn schema<T: schemars::JsonSchema>() -> serde_json::Value {
     let settings = schemars::generate::SchemaSettings::default().for_serialize();
-    settings.into_generator().into_root_schema_for::<T>().to_value()
+    settings
+        .into_generator()
+        .into_root_schema_for::<T>()
+        .to_value()
 }
 
 /// `UPDATE_SCHEMA=1 cargo test -p checker-core schema` writes them anew.
@@ -696,10 +808,17 @@ fn json_keeps_to_its_schema() {
     fn hold(name: &str, schema: &serde_json::Value, text: &str) {
         let value = serde_json::from_str(text).expect("JSON");
         let validator = jsonschema::validator_for(schema).expect("a schema");
-        let errors: Vec<String> = validator.iter_errors(&value).map(|e| e.to_string()).collect();
+        let errors: Vec<String> = validator
+            .iter_errors(&value)
+            .map(|e| e.to_string())
+            .collect();
         assert!(errors.is_empty(), "{name}: {errors:?}");
     }
-    let two_hops = plan(&["4.2.14.10", "4.4.26", "5.1.25"], &with_clients(), Dialect::LocalRun);
+    let two_hops = plan(
+        &["4.2.14.10", "4.4.26", "5.1.25"],
+        &with_clients(),
+        Dialect::LocalRun,
+    );
     hold("plan", &schema::<Plan>(), &two_hops.json());
     for (name, exit, outcome) in outcomes() {
         let json = Summary::of(&outcome, None, exit).json();
