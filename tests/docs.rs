@@ -88,7 +88,8 @@ fn the_pictures_in_the_guide_to_upgrades() {
             format!("- `{name}`: {about}\n")
         })
         .collect();
-    let list = Regex::new(r"(?s)(<!-- list: faults of upgrades -->\n).*?(<!-- end)").expect("a pattern");
+    let list =
+        Regex::new(r"(?s)(<!-- list: faults of upgrades -->\n).*?(<!-- end)").expect("a pattern");
     let expected = list.replace(&expected, |c: &regex::Captures<'_>| {
         format!("{}{faults}{}", &c[1], &c[2])
     });

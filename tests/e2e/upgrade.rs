@@ -23,6 +23,7 @@ pub(crate) fn tests() -> Vec<Test> {
         left_while_the_connection_is_cut_and_found_again,
         a_killed_tool_leaves_its_command_running_and_finds_it_again,
         a_user_with_sudo_upgrades,
+        a_user_with_sudo_upgrades_from_a_backend,
         a_token_is_seen_nowhere,
     ]
 }
@@ -319,6 +320,27 @@ fn a_user_with_sudo_upgrades() {
     // The command has root's rights and the user's login.
     let user = lab.weka_calls().into_iter().find(|c| c.line() == UPGRADE);
     assert_eq!(user.map(|call| call.uid), Some(0));
+}
+
+fn a_user_with_sudo_upgrades_from_a_backend() {
+    let lab = Lab::new("upgrade-sudo-here", 3);
+    lab.share_cluster(&lab.healthy());
+    for server in lab.servers() {
+        server.add_user_with_sudo("admin", true);
+    }
+    let first = lab.server(1);
+    first.run(
+        "cp /root/.ssh/id_ed25519 /root/.ssh/known_hosts /home/admin/.ssh/ \
+         && chown -R admin /home/admin/.ssh",
+    );
+    let run = lab.start_as("admin", 1, &arguments(&["--yes"])).end();
+    expect_upgraded(&lab, &run);
+    assert_eq!(changes(&lab), whole());
+    // The journal is the user's, the commands are root's.
+    let state = "/home/admin/.local/state/checker";
+    let owner = |path: &str| first.run(&format!("stat -c %U {state}/{path}"));
+    assert_eq!(owner("*/lock"), "admin\n");
+    assert_eq!(owner("jobs"), "root\n");
 }
 
 /// Looks at every command line of the machine, the servers of the lab among

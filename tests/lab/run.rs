@@ -107,14 +107,29 @@ impl Lab {
     /// Starts `checker` on a server as root, in a new directory, and lets it run.
     #[track_caller]
     pub(crate) fn start(&self, server: usize, arguments: &[&str]) -> Running<'_> {
+        self.start_as("root", server, arguments)
+    }
+
+    /// As [`Lab::start`], as another user.
+    #[track_caller]
+    pub(crate) fn start_as(&self, user: &str, server: usize, arguments: &[&str]) -> Running<'_> {
         for server in self.servers() {
             server.forget_connections();
         }
         let server = self.server(server);
-        let directory = server.run("mktemp -d /root/run-XXXXXX").trim().to_owned();
+        let home = match user {
+            "root" => "/root".to_owned(),
+            user => format!("/home/{user}"),
+        };
+        let directory = server.run(&format!(
+            "d=$(mktemp -d {home}/run-XXXXXX) && chown {user} $d && echo $d"
+        ));
+        let directory = directory.trim().to_owned();
         // Into files: nobody reads while it runs.
         let child = server
             .command("RUST_BACKTRACE=1")
+            .arg(format!("HOME={home}"))
+            .args(["setpriv", "--reuid", user, "--clear-groups"])
             .args(["timeout", "--foreground", "--signal=KILL"])
             .arg(LONG_TIME_LIMIT.as_secs().to_string())
             .args([
