@@ -285,15 +285,15 @@ impl Failure {
             Self::Paused => format!(
                 "Somebody paused it at the cluster, and its command waits; containers may run two releases, which the cluster can for a while. Find out who and why. `weka upgrade resume`, where the cluster knows it (6.0), lets it go on; else call support. {again}."
             ),
-            Self::Stalled { .. } => format!(
-                "The command was not ended and may still go on: `checker upgrade status` shows. The same command line with --resume watches it again. If it does not move, call support; end nothing by hand before."
-            ),
+            Self::Stalled { .. } => {
+                "The command was not ended and may still go on: `checker upgrade status` shows. The same command line with --resume watches it again. If it does not move, call support; end nothing by hand before.".to_owned()
+            }
             Self::NotSettled(_) => format!(
                 "The containers are upgraded. Wait for what is named, or mend it (`weka status`, `weka cluster process`), {resume}: it verifies again."
             ),
-            Self::Conversion { .. } => format!(
-                "The backends are upgraded; there must be no further hop before it ends. `weka status` shows it. Call support if it does not move. When it is over: the same command line with --resume."
-            ),
+            Self::Conversion { .. } => {
+                "The backends are upgraded; there must be no further hop before it ends. `weka status` shows it. Call support if it does not move. When it is over: the same command line with --resume.".to_owned()
+            }
             Self::Clients { .. } => format!(
                 "The backends are upgraded. The batch of a failed client was let end, and no later one begun; clients that were not upgraded keep working with their release. Mend the failed ones (or leave them behind with --drop-clients ID), {resume}: it tries those that are left."
             ),
