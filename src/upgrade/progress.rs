@@ -156,6 +156,10 @@ impl Watcher for Shown {
                     "    the command {job} was started before; it is watched"
                 ));
             }
+            Event::LooksOn { limit } => self.line(&format!(
+                "    the cluster is in the middle of an upgrade, and no command of ours runs; looking for {} s whether it goes on by itself",
+                limit.as_secs()
+            )),
             Event::Output { line } => {
                 tracing::info!("| {line}");
                 (*line).clone_into(&mut state.last);

@@ -17,6 +17,7 @@ pub(crate) fn tests() -> Vec<Test> {
     listed!["upgrade":
         from_another_machine_every_backend_is_upgraded_and_verified,
         on_a_backend_itself,
+        over_two_hops_with_a_gate_before_each,
         a_closed_gate_changes_nothing,
         a_driver_that_cannot_be_built_is_named_and_the_upgrade_gone_on_with,
         a_cut_connection_is_waited_for_and_the_command_goes_on,
@@ -50,9 +51,13 @@ fn backends(lab: &Lab) -> &[Server] {
 /// `checker upgrade` from the operator's machine; what the day of the test is
 /// is accepted.
 fn arguments<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    arguments_to(TARGET, more)
+}
+
+fn arguments_to<'a>(target: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     const DAY: &str = concat!("access/tool-data", "=a lab has no date");
     assert_eq!(NOT_IN_A_LAB, "access/tool-data");
-    let mut all = vec!["upgrade", "--target-version", TARGET];
+    let mut all = vec!["upgrade", "--target-version", target];
     all.extend(["--timeout", "8", "--accept", DAY]);
     all.extend(more);
     all
@@ -179,6 +184,50 @@ fn on_a_backend_itself() {
     expect_upgraded(&lab, &run);
     assert_eq!(changes(&lab), whole());
     assert!(lab.server(1).has("/var/lib/checker/jobs"));
+}
+
+fn over_two_hops_with_a_gate_before_each() {
+    let lab = Lab::named("upgrade-hops", &["operator", VANTAGE, "weka-02", "weka-03"]);
+    let cluster = Lab::healthy_on("4.2.18.34", &lab.servers()[1..]);
+    lab.share_cluster(&cluster);
+    // What two hops warn of.
+    let more = [
+        ["--via", VANTAGE],
+        ["--format", "json"],
+        ["--accept", "version/path=agreed"],
+        ["--accept", "version/known-issues=read"],
+        ["--accept", "health/fsck=looked at before the second hop"],
+    ];
+    let more = [more.as_flattened(), &["--yes"]].concat();
+    let run = lab.start(1, &arguments_to("5.1.25", &more)).end();
+    assert_eq!(run.status, Some(0), "{}\n{}", run.stdout, run.stderr);
+    let outcome = run.json();
+    assert_eq!(outcome["outcome"], "upgraded", "{outcome:#}");
+    assert_eq!(outcome["release"], "5.1.25", "{outcome:#}");
+    let lines: Vec<String> = changes(&lab).into_iter().map(|(_, line)| line).collect();
+    assert_eq!(
+        lines,
+        [
+            "version get 4.4.26 --no-progress-bar",
+            "version prepare 4.4.26",
+            "local run --container drives0 --in 4.4.26 upgrade --prepare-only",
+            "local run --container drives0 --in 4.4.26 upgrade",
+            "version get 5.1.25 --no-progress-bar",
+            "version prepare 5.1.25",
+            "local run --container drives0 --in 5.1.25 upgrade --distribute-version",
+            "local run --container drives0 --in 5.1.25 upgrade",
+        ]
+    );
+    // The gate was asked before each, the second time after the conversion.
+    let journal = lab.server(1).run("cat /var/lib/checker/*/*.jsonl");
+    let at = |words: &str| {
+        journal
+            .find(words)
+            .unwrap_or_else(|| panic!("{words}: {journal}"))
+    };
+    let converted = at(r#""entry":"step_done","hop":1,"step":"conversion""#);
+    assert!(at(r#""entry":"gate","hop":1"#) < converted);
+    assert!(converted < at(r#""entry":"gate","hop":2"#));
 }
 
 fn a_closed_gate_changes_nothing() {

@@ -412,7 +412,7 @@ fn locked(dir: &Path, guid: &str, now: Timestamp) -> Result<(PathBuf, File), Jou
         Err(error) => return Err(failed(&path)(error.into())),
     }
     let who = format!(
-        "process {} on {}, since {now}\n",
+        "process {} on {}, since {now:.0}\n",
         std::process::id(),
         rustix::system::uname().nodename().to_string_lossy(),
     );

@@ -61,9 +61,8 @@ pub struct Summary {
 const LOOK: &str = "Look at what is named; the cluster is upgraded.";
 const PREPARED: &str = "No container was upgraded. The same command line without --prepare-only goes on; all checks are run again before.";
 const DISTRIBUTED: &str = "No container was upgraded. The same command line without --distribute-only goes on; all checks are run again before.";
-const CLOSED: &str =
-    "Nothing was started. Mend what is named, then run the same command line again.";
-const CLOSED_LATER: &str = "The hops before this one are done and verified; nothing of this one was started. Mend what is named, then the same command line with --resume.";
+const CLOSED: &str = "Nothing was started. Do what stands under each mark; a warning (!) that may stay is accepted by name (--accept ID=REASON). Then run the same command line again.";
+const CLOSED_LATER: &str = "The hops before this one are done and verified; nothing of this one was started. Do what stands under each mark; a warning (!) that may stay is accepted by name (--accept ID=REASON). Then the same command line with --resume.";
 const LEFT: &str = "What was started goes on by itself. `checker upgrade status` says where it stands; the same command line with --resume comes back to it.";
 
 /// What to do next.
@@ -190,11 +189,8 @@ pub fn text(outcome: &Outcome, gate: Option<&Decision>, options: &TextOptions) -
     match (outcome, gate) {
         // It has more to say than its line.
         (Outcome::GateClosed { .. }, Some(decision)) => {
-            return format!(
-                "{}{}",
-                gate::text(decision, options),
-                after_the_gate(outcome, options)
-            );
+            page = gate::reasons(decision, options);
+            page.blank();
         }
         _ => page.unwrapped(tint, &printable(&first)),
     }
@@ -205,15 +201,6 @@ pub fn text(outcome: &Outcome, gate: Option<&Decision>, options: &TextOptions) -
     }
     if let Some(next) = next(outcome) {
         page.marked(0, "Next: ", Tint::Heading, &printable(next));
-    }
-    page.finish()
-}
-
-/// The gate has said what to do about the report; this is about the upgrade.
-fn after_the_gate(outcome: &Outcome, options: &TextOptions) -> String {
-    let mut page = Page::new(options.width, options.color);
-    if let Some(next) = next(outcome) {
-        page.marked(6, "", Tint::Plain, next);
     }
     page.finish()
 }

@@ -117,6 +117,12 @@ pub enum Event<'a> {
         /// Its name.
         job: &'a JobId,
     },
+    /// The cluster is in the middle of an upgrade that no command of ours
+    /// runs: it is watched whether that goes on.
+    LooksOn {
+        /// For how long at most, while nothing changes.
+        limit: Duration,
+    },
     /// A command printed a line.
     Output {
         /// Without control characters and secrets.
@@ -1084,6 +1090,9 @@ impl Upgrade<'_> {
     /// within the time that is given for that. Then it is watched until it rests.
     fn moves(&mut self, hop: &Hop, step: StepKind) -> Result<bool, Halt> {
         let mut moved = false;
+        self.watcher.on_event(&Event::LooksOn {
+            limit: self.limits.foreign,
+        });
         let mut last = Progress::of(&self.observe(hop, step)?, &hop.to);
         let mut end = self.now_plus(self.limits.foreign);
         while self.clock.now() < end {

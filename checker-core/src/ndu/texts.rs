@@ -20,8 +20,9 @@ use super::status::{Found, Status};
 use super::stop::{Detached, Failure, Stop};
 use crate::facts::status::BlockTask;
 use crate::facts::{Missing, Why};
+use crate::gate::{self, Policy};
 use crate::release_data::{CapacityOverride, ReleaseData, Window};
-use crate::report::TextOptions;
+use crate::report::{TextOptions, sample};
 use crate::version::Version;
 
 const OPTIONS: TextOptions = TextOptions {
@@ -607,6 +608,24 @@ fn outcomes_as_they_read() {
         all.push_str(&format!("== {name}\n{text}\n"));
     }
     insta::assert_snapshot!(all);
+}
+
+/// With all that the gate has to say, and our last word in place of its own.
+#[rstest]
+#[case::plain(false)]
+#[case::with_colour(true)]
+fn a_closed_gate_as_it_reads(#[case] color: bool) {
+    let report = sample::mixed();
+    let decision = gate::decide(&report, &Policy::live(report.run.finished_at));
+    let closed = Outcome::GateClosed {
+        hop: 1,
+        answer: answer(false),
+    };
+    let text = outcome::text(&closed, Some(&decision), &TextOptions { color, ..OPTIONS });
+    assert_eq!(text.matches("Next: ").count(), 1, "{text}");
+    if !color {
+        insta::assert_snapshot!(text);
+    }
 }
 
 #[test]
