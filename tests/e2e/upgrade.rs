@@ -190,6 +190,10 @@ fn over_two_hops_with_a_gate_before_each() {
     let lab = Lab::named("upgrade-hops", &["operator", VANTAGE, "weka-02", "weka-03"]);
     let cluster = Lab::healthy_on("4.2.18.34", &lab.servers()[1..]);
     lab.share_cluster(&cluster);
+    for server in backends(&lab) {
+        // It comes with the release, which the stand-in does not unpack.
+        server.write("/opt/weka/dist/release/4.4.26.spec", "{}\n", 0o644);
+    }
     // What two hops warn of.
     let more = [
         ["--via", VANTAGE],
