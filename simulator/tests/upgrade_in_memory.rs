@@ -20,6 +20,7 @@ fn job(id: &str, line: &str) -> Job {
         id: JobId::new(id).expect("a name"),
         words: line.split(' ').map(str::to_owned).collect(),
         environment: Vec::new(),
+        package: None,
     }
 }
 
