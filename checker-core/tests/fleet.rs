@@ -1062,14 +1062,17 @@ fn the_clusters_commands_and_the_probes_of_that_server_share_one_connection(
 #[rstest]
 #[case::by_an_upgrade(true, "127.0.0.34")]
 #[case::not_by_a_check_run(false, "127.0.0.35")]
-fn a_cut_connection_to_that_backend_is_opened_anew(#[case] reopen: bool, #[case] address: &str) {
+fn a_cut_connection_to_that_backend_is_opened_anew(
+    #[case] reconnects: bool,
+    #[case] address: &str,
+) {
     let home = Home::new();
     let sshd = Sshd::start(address, &home.file("id_ed25519.pub"), &stand_in(&home));
     let proxy = Proxy::start(address, &sshd, None);
     let options = LiveOptions {
         via: Some(format!("root@{address}")),
         port: Some(proxy.port),
-        reopen,
+        reconnects,
         ..home.options()
     };
     let source = LiveSource::new(options).unwrap();
@@ -1092,12 +1095,12 @@ fn a_cut_connection_to_that_backend_is_opened_anew(#[case] reopen: bool, #[case]
 
     let begun = Instant::now();
     let mut answers = false;
-    while !answers && begun.elapsed() < Duration::from_secs(if reopen { 60 } else { 8 }) {
+    while !answers && begun.elapsed() < Duration::from_secs(if reconnects { 60 } else { 8 }) {
         std::thread::sleep(Duration::from_millis(200));
         answers = matches!(ask(), End::Exited(0));
     }
-    assert_eq!(answers, reopen);
-    assert_eq!(sshd.logins(), if reopen { 2 } else { 1 });
+    assert_eq!(answers, reconnects);
+    assert_eq!(sshd.logins(), if reconnects { 2 } else { 1 });
 }
 
 #[test]

@@ -95,13 +95,15 @@ impl Place {
     /// Opens the way to the cluster.
     pub(super) fn open(&mut self, choice: &SourceChoice) -> Result<(), Failure> {
         self.cluster = Some(match (choice, &self.simulated) {
-            (SourceChoice::Live(options), _) => Opened::Live(Arc::new(
-                LiveSource::new(LiveOptions {
-                    reopen: true,
+            (SourceChoice::Live(options), _) => {
+                let options = LiveOptions {
+                    // An upgrade lasts for hours, a connection need not.
+                    reconnects: true,
                     ..options.clone()
-                })
-                .map_err(Failure::usage)?,
-            )),
+                };
+                let source = LiveSource::new(options).map_err(Failure::usage)?;
+                Opened::Live(Arc::new(source))
+            }
             (SourceChoice::Simulated(_), state) => {
                 let state = state.clone().unwrap_or_default();
                 let source = FileSource::open(state)

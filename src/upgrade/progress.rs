@@ -237,8 +237,8 @@ fn words(progress: &Progress) -> String {
                 progress.phase_done, progress.phase_all
             ));
         }
-        parts.push(format!("{} of {} containers", progress.done, progress.all));
     }
+    parts.push(format!("{} of {} containers", progress.done, progress.all));
     if !progress.working_on.is_empty() {
         parts.push(fold_names(&progress.working_on));
     }

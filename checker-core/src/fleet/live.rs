@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -46,16 +46,15 @@ pub struct LiveOptions {
     /// How long it may take until the keys are exchanged, where the
     /// configuration has no `ConnectTimeout`.
     pub connect_timeout: Duration,
+    /// Whether the connection to `via` is opened anew once it broke: for what
+    /// lasts for hours. A check run opens it once.
+    pub reconnects: bool,
     /// Whether the server that we stand on is reached over SSH like the others.
     pub never_local: bool,
     /// The home directory, where `.ssh` is; `HOME` by default.
     pub home: Option<PathBuf>,
     /// The agent's socket; `SSH_AUTH_SOCK` by default.
     pub agent: Option<PathBuf>,
-    /// Whether the connection to the backend in `via` is opened anew after it
-    /// broke. A check run takes a minute, and is told that its backend was
-    /// lost; an upgrade is watched for hours, and its backend may be rebooted.
-    pub reopen: bool,
 }
 
 impl Default for LiveOptions {
@@ -74,10 +73,10 @@ impl Default for LiveOptions {
             known_hosts: None,
             host_keys: HostKeyPolicy::default(),
             connect_timeout: Duration::from_secs(10),
+            reconnects: false,
             never_local: false,
             home: path("HOME"),
             agent: path("SSH_AUTH_SOCK"),
-            reopen: false,
         }
     }
 }
@@ -124,25 +123,12 @@ pub struct LiveSource {
     keys: Keys,
     /// Where the `weka` of this machine is.
     weka: PathBuf,
-    via: Option<(Target, Shelf)>,
+    via: Option<(Target, Mutex<Option<Opened>>)>,
 }
 
-/// The shared connection, or why there is none.
+/// The shared connection, or why there is none: asked for once, and again
+/// only where [`LiveOptions::reconnects`] says so.
 type Opened = Result<Arc<Via>, ReachError>;
-
-/// Where the shared connection is kept.
-#[derive(Default)]
-struct Shelf {
-    /// What came of the last try, and when. Held while it is opened, so that
-    /// it is opened once.
-    opened: Mutex<Option<(Opened, Instant)>>,
-    /// The address at the other end, once it is known.
-    peer: OnceLock<IpAddr>,
-}
-
-/// How long a failed try stands, where another one is made at all: the
-/// commands of one look at the cluster then wait for it once, not each.
-const REOPEN_AFTER: Duration = Duration::from_secs(5);
 
 /// Who is to be reached, by which names.
 #[derive(Debug, Clone)]
@@ -220,7 +206,7 @@ impl LiveSource {
             known_hosts,
             keys,
             weka,
-            via: via.map(|target| (target, Shelf::default())),
+            via: via.map(|target| (target, Mutex::new(None))),
             options,
         })
     }
@@ -386,23 +372,19 @@ impl LiveSource {
 
     /// The connection to the backend that runs the cluster's commands.
     fn via(&self, deadline: &Deadline) -> Option<Opened> {
-        let (target, shelf) = self.via.as_ref()?;
-        let mut slot = shelf.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((opened, at)) = slot.as_ref()
-            && (opened.is_ok() || !self.options.reopen || at.elapsed() < REOPEN_AFTER)
-        {
-            return Some(opened.clone());
+        let (target, opened) = self.via.as_ref()?;
+        // Who comes while it is opened waits for it.
+        let mut opened = opened.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = opened.get_or_insert_with(|| self.open_via(target, deadline));
+        let found = found.clone();
+        if found.is_err() && self.options.reconnects {
+            *opened = None;
         }
-        let opened = self.open_via(target, deadline).map(Arc::new);
-        if let Some(peer) = opened.as_ref().ok().and_then(|via| via.peer()) {
-            let _ = shelf.peer.set(peer);
-        }
-        *slot = Some((opened.clone(), Instant::now()));
-        Some(opened)
+        Some(found)
     }
 
-    fn open_via(&self, target: &Target, deadline: &Deadline) -> Result<Via, ReachError> {
-        Ok(match self.way(target) {
+    fn open_via(&self, target: &Target, deadline: &Deadline) -> Opened {
+        let via = match self.way(target) {
             Way::Ours(route) => {
                 let line = Line::new(self.open(&route, deadline)?)
                     .map_err(|error| failed(Step::Local, format!("a thread: {error}")))?;
@@ -412,39 +394,38 @@ impl LiveSource {
                 let connecting = deadline.sooner(call.connect_timeout * 2);
                 Via::System(Box::new(Shared::open(call, &connecting)?))
             }
-        })
+        };
+        Ok(Arc::new(via))
     }
 
-    /// Runs a script over the shared connection. Where that failed, and shall
-    /// be opened anew, the next script finds it gone.
-    fn over(
-        &self,
-        via: &Arc<Via>,
-        remote: &str,
-        talk: Talk,
-        deadline: &Deadline,
-    ) -> (Talk, Result<(), ReachError>) {
-        let (talk, result) = via.converse(remote, talk, deadline);
-        if let (true, Err(error), Some((_, shelf))) = (self.options.reopen, &result, &self.via)
-            && error.step != Step::Interrupted
-        {
-            let mut slot = shelf.opened.lock().unwrap_or_else(PoisonError::into_inner);
-            // Another thread may have opened a new one meanwhile.
-            let same = matches!(slot.as_ref(), Some((Ok(kept), _)) if Arc::ptr_eq(kept, via));
-            if same {
-                *slot = None;
-            }
+    /// Takes note of what came of a conversation over the shared connection:
+    /// one that failed is not used again where we may reconnect.
+    fn used(&self, via: &Arc<Via>, result: &Result<(), ReachError>) {
+        let Some((_, opened)) = self.via.as_ref().filter(|_| self.options.reconnects) else {
+            return;
+        };
+        if result.is_ok() {
+            return;
         }
-        (talk, result)
+        let mut opened = opened.lock().unwrap_or_else(PoisonError::into_inner);
+        // Another thread may have opened a new one since.
+        if matches!(&*opened, Some(Ok(now)) if Arc::ptr_eq(now, via)) {
+            *opened = None;
+        }
     }
 
     /// The connection to the named backend, if that is `server`.
     fn via_to(&self, server: &Server, deadline: &Deadline) -> Option<Opened> {
-        let (target, shelf) = self.via.as_ref()?;
+        let (target, opened) = self.via.as_ref()?;
         let address = |text: &str| text.parse::<IpAddr>().ok().map(|a| a.to_canonical());
         // By its address, which we know from the name once it is connected to:
         // several servers may share a name, none an address.
-        let named = address(&target.address).or_else(|| shelf.peer.get().copied());
+        let named = address(&target.address).or_else(|| {
+            match &*opened.lock().unwrap_or_else(PoisonError::into_inner) {
+                Some(Ok(via)) => via.peer(),
+                _ => None,
+            }
+        });
         let addresses: Vec<IpAddr> = std::iter::once(&server.address)
             .chain(&server.addresses)
             .filter_map(|text| address(text))
@@ -470,7 +451,8 @@ impl LiveSource {
         }
         match self.via_to(server, deadline) {
             Some(Ok(via)) => {
-                let (talk, result) = self.over(&via, AS_ROOT, talk, deadline);
+                let (talk, result) = via.converse(AS_ROOT, talk, deadline);
+                self.used(&via, &result);
                 return (talk, via.transport(), result);
             }
             Some(Err(error)) => return (talk, Transport::Ssh, Err(error)),
@@ -556,7 +538,8 @@ impl Source for LiveSource {
             timeout: deadline.remaining(),
             limit: local::COMMAND_LIMIT,
         }]);
-        let (talk, result) = self.over(&via, AS_WE_ARE, talk, deadline);
+        let (talk, result) = via.converse(AS_WE_ARE, talk, deadline);
+        self.used(&via, &result);
         let record = talk.into_records().pop();
         match (record, result) {
             (_, Err(error)) if error.step == Step::Interrupted => not_run(NotRun::Interrupted),
@@ -674,7 +657,11 @@ impl Shell for LiveSource {
                 let result = local::converse(&mut talk, deadline);
                 (talk, result)
             }
-            Some(Ok(via)) => self.over(&via, AS_ROOT, talk, deadline),
+            Some(Ok(via)) => {
+                let (talk, result) = via.converse(AS_ROOT, talk, deadline);
+                self.used(&via, &result);
+                (talk, result)
+            }
             Some(Err(error)) => (talk, Err(error)),
         })
     }
