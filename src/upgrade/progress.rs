@@ -230,13 +230,11 @@ fn words(progress: &Progress) -> String {
             None => "metadata conversion".to_owned(),
         });
     }
-    if progress.done < progress.all {
-        if let Some(phase) = progress.phase {
-            parts.push(format!(
-                "{phase} {}/{}",
-                progress.phase_done, progress.phase_all
-            ));
-        }
+    if let Some(phase) = progress.phase.filter(|_| progress.done < progress.all) {
+        parts.push(format!(
+            "{phase} {}/{}",
+            progress.phase_done, progress.phase_all
+        ));
     }
     parts.push(format!("{} of {} containers", progress.done, progress.all));
     if !progress.working_on.is_empty() {
