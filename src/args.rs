@@ -485,7 +485,7 @@ pub(crate) struct UpgradeArgs {
     #[arg(long)]
     pub(crate) dry_run: bool,
 
-    /// Go on with an upgrade that was interrupted
+    /// Go on with an upgrade that was interrupted; give the other options again
     #[arg(long, conflicts_with = "dry_run")]
     pub(crate) resume: bool,
 
@@ -648,7 +648,7 @@ pub(crate) struct UpgradeStatusArgs {
 /// Where an upgrade is written down, and on which cluster it works.
 #[derive(Debug, Default, Args)]
 pub(crate) struct StateArgs {
-    /// Where upgrades are written down [default: /var/lib/checker as root]
+    /// Where upgrades are written down [default: /var/lib/checker as root, else ~/.local/state/checker]
     #[arg(long, value_name = "DIR")]
     pub(crate) state_dir: Option<PathBuf>,
 

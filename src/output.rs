@@ -44,7 +44,7 @@ fn text_options(to_terminal: bool, no_color: bool) -> TextOptions {
     TextOptions {
         color: !no_color && color_wanted(to_terminal),
         width: if to_terminal {
-            terminal_width()
+            width_of(std::io::stdout())
         } else {
             WIDTH_OF_A_FILE
         },
@@ -55,6 +55,19 @@ fn text_options(to_terminal: bool, no_color: bool) -> TextOptions {
 /// Colour and width for a text on standard output.
 pub(crate) fn on_stdout(no_color: bool) -> TextOptions {
     text_options(std::io::stdout().is_terminal(), no_color)
+}
+
+/// Colour and width for a text on standard error.
+pub(crate) fn on_stderr(no_color: bool) -> TextOptions {
+    let terminal = std::io::stderr().is_terminal();
+    TextOptions {
+        width: if terminal {
+            width_of(std::io::stderr())
+        } else {
+            WIDTH_OF_A_FILE
+        },
+        ..text_options(terminal, no_color)
+    }
 }
 
 /// The conventions of <https://bixense.com/clicolors/> and <https://no-color.org/>.
@@ -70,8 +83,8 @@ fn color_wanted(terminal: bool) -> bool {
     }
 }
 
-fn terminal_width() -> usize {
-    rustix::termios::tcgetwinsize(std::io::stdout())
+fn width_of(terminal: impl std::os::fd::AsFd) -> usize {
+    rustix::termios::tcgetwinsize(terminal)
         .ok()
         .map(|size| usize::from(size.ws_col))
         .filter(|columns| *columns > 0)

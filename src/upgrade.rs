@@ -16,7 +16,7 @@ use checker_core::deadline::Deadline;
 use checker_core::evidence::Redactor;
 use checker_core::ndu::commands::Dialect;
 use checker_core::ndu::executor::Secret;
-use checker_core::ndu::journal::{Entry, Journal, JournalError};
+use checker_core::ndu::journal::{Entry, Journal, JournalError, Line};
 use checker_core::ndu::observe::ClusterState;
 use checker_core::ndu::plan::{
     ClientChoice, ClientOptions, Distribution, Hops, Options, Plan, Until,
@@ -112,19 +112,15 @@ fn upgrade(arguments: UpgradeArgs) -> Result<Exit, Failure> {
         here.as_deref(),
         &settings.data,
     );
-    let shown = match arguments.format {
-        Format::Json => format!(
-            "{}\n",
-            serde_json::to_string_pretty(&plan).unwrap_or_default()
-        ),
-        _ => plan.text(),
-    };
     if arguments.dry_run {
-        output::print(&shown)?;
+        output::print(&match arguments.format {
+            Format::Json => plan.json(),
+            Format::Text => plan.text(&output::on_stdout(settings.shown.no_color)),
+        })?;
         return Ok(Exit::Green);
     }
     // The plan is for the eyes; a program that reads JSON gets the outcome alone.
-    output::note(&plan.text());
+    output::note(&plan.text(&output::on_stderr(settings.shown.no_color)));
     let mut operator = Asked { yes: arguments.yes };
     if !arguments.yes && !begin(&mut operator)? {
         output::note("Nothing was begun.");
@@ -146,7 +142,10 @@ fn upgrade(arguments: UpgradeArgs) -> Result<Exit, Failure> {
     let argv: Vec<String> = std::env::args().map(|a| redactor.text(&a)).collect();
     let host = main_job::host_name();
     let first = if journal.story().begun().is_some() {
-        let after = journal.story().last().map(outcome::last_words);
+        let after = journal.story().last().map(Line::told);
+        if let Some(after) = &after {
+            output::note(&format!("going on after: {after}"));
+        }
         Entry::Resumed {
             after: after.unwrap_or_default(),
             argv,
@@ -170,6 +169,7 @@ fn upgrade(arguments: UpgradeArgs) -> Result<Exit, Failure> {
     output::note(&format!("journal: {}", path.display()));
 
     let watcher = progress::Shown::new(arguments.verbose);
+    clock.speak_through(watcher.teller());
     let mut keeper = Keeper::new(
         &settings,
         &registry,
@@ -196,18 +196,16 @@ fn upgrade(arguments: UpgradeArgs) -> Result<Exit, Failure> {
     }
     .run();
     watcher.finish();
-    main_job::finish_log(log.as_ref());
-    let outcome = match outcome {
-        Ok(outcome) => outcome,
-        Err(error) => {
-            return Err(Failure {
-                error: anyhow::Error::from(error)
-                    .context("the journal can't be written, so nothing more was begun"),
-                exit: Exit::Stopped,
-            });
-        }
+    let exit = match outcome {
+        Ok(outcome) => outcome::show(&outcome, &keeper, arguments.format, &settings.shown),
+        Err(error) => Err(Failure {
+            error: anyhow::Error::from(error)
+                .context("the journal can't be written, so nothing more was begun"),
+            exit: Exit::Stopped,
+        }),
     };
-    outcome::show(&outcome, &keeper, arguments.format, &settings.shown)
+    main_job::finish_log(log.as_ref());
+    exit
 }
 
 /// Where the journal's upgrade goes; it must be where the operator wants to go.

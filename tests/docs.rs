@@ -53,6 +53,49 @@ fn the_picture_in_the_readme() {
     holds("README.md", &expected);
 }
 
+/// The pictures in the guide to upgrades, made one after the other in one place:
+/// a rehearsal, its state, its end. Times, ids and places are evened out.
+#[test]
+fn the_pictures_in_the_guide_to_upgrades() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let guide = std::fs::read_to_string(root("docs/upgrade.md")).expect("the guide");
+    let picture = Regex::new(r"(?s)(<!-- picture: checker ([^\n]*) -->\n```text\n).*?(```\n)")
+        .expect("a pattern");
+    let place = Regex::new(r"\S*/state/rehearsals/[^/]*/[^/]*/\S*").expect("a pattern");
+    let time = Regex::new(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ").expect("a pattern");
+    let job = Regex::new(r"\b[0-9a-f]{8}-(\d+-[a-z]+-\d+)\b").expect("a pattern");
+    let expected = picture.replace_all(&guide, |c: &regex::Captures<'_>| {
+        let mut command = format!("{} --state-dir state", &c[2]);
+        if !command.contains("upgrade status") {
+            command.push_str(" --no-bundle --pace 20");
+        }
+        let shown = checker(dir.path(), &command);
+        assert!(!shown.is_empty(), "{command}");
+        let shown = place.replace_all(
+            &shown,
+            "/var/lib/checker/GUID/20260720T020000Z-1f2e3d4c.jsonl",
+        );
+        let shown = time.replace_all(&shown, "2026-07-20 02:00:00Z");
+        let shown = job.replace_all(&shown, "1f2e3d4c-$1");
+        format!("{}{shown}{}", &c[1], &c[3])
+    });
+    assert_eq!(picture.find_iter(&guide).count(), 4);
+    let faults: String = checker_simulator::scenarios()
+        .iter()
+        .filter(|(name, _)| name.starts_with("ndu-"))
+        .map(|(name, about)| {
+            let about = about.trim_start_matches("NDU: ");
+            format!("- `{name}`: {about}\n")
+        })
+        .collect();
+    let list =
+        Regex::new(r"(?s)(<!-- list: faults of upgrades -->\n).*?(<!-- end)").expect("a pattern");
+    let expected = list.replace(&expected, |c: &regex::Captures<'_>| {
+        format!("{}{faults}{}", &c[1], &c[2])
+    });
+    holds("docs/upgrade.md", &expected);
+}
+
 /// The example log, made from a simulated run. Times, the run's id and the
 /// order in which parallel answers came in are evened out.
 #[test]

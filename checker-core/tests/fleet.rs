@@ -1062,6 +1062,51 @@ fn the_clusters_commands_and_the_probes_of_that_server_share_one_connection(
     assert_eq!(source.here().unwrap().address, address);
 }
 
+/// An upgrade is watched for hours; a check run is told what it has lost.
+#[rstest]
+#[case::by_an_upgrade(true, "127.0.0.34")]
+#[case::not_by_a_check_run(false, "127.0.0.35")]
+fn a_cut_connection_to_that_backend_is_opened_anew(
+    #[case] reconnects: bool,
+    #[case] address: &str,
+) {
+    let home = Home::new();
+    let sshd = Sshd::start(address, &home.file("id_ed25519.pub"), &stand_in(&home));
+    let proxy = Proxy::start(address, &sshd, None);
+    let options = LiveOptions {
+        via: Some(format!("root@{address}")),
+        port: Some(proxy.port),
+        reconnects,
+        ..home.options()
+    };
+    let source = LiveSource::new(options).unwrap();
+    let ask = || {
+        let deadline = Deadline::within(Duration::from_secs(60));
+        source.cluster("weka:status", "status", &deadline).end
+    };
+    assert_eq!(ask(), End::Exited(0));
+    assert_eq!(ask(), End::Exited(0));
+    assert_eq!(sshd.logins(), 1);
+
+    proxy.cut.store(true, Ordering::SeqCst);
+    // The commands of one look are told at once, all of them.
+    let begun = Instant::now();
+    for _ in 0..4 {
+        assert!(!matches!(ask(), End::Exited(_)));
+    }
+    assert!(begun.elapsed() < Duration::from_secs(20));
+    proxy.cut.store(false, Ordering::SeqCst);
+
+    let begun = Instant::now();
+    let mut answers = false;
+    while !answers && begun.elapsed() < Duration::from_secs(if reconnects { 60 } else { 8 }) {
+        std::thread::sleep(Duration::from_millis(200));
+        answers = matches!(ask(), End::Exited(0));
+    }
+    assert_eq!(answers, reconnects);
+    assert_eq!(sshd.logins(), if reconnects { 2 } else { 1 });
+}
+
 #[test]
 fn a_backend_that_cannot_be_reached_runs_no_command() {
     let home = Home::new();

@@ -1,8 +1,8 @@
 //! The real time, and the signals that end waiting.
 
 use std::io::IsTerminal as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use checker_core::ndu::run::Clock;
@@ -15,13 +15,21 @@ use crate::output;
 /// How long a first Ctrl-C is remembered.
 const REMEMBERED: Duration = Duration::from_secs(10);
 
+/// What a first Ctrl-C asks. Short, so that it fits in a line.
+const ASKS: &str =
+    "Ctrl-C again within 10 s leaves; the upgrade goes on without us, --resume comes back.";
+
 /// How soon a signal is noticed while waiting.
 const GLANCE: Duration = Duration::from_millis(100);
 
 /// Our clock.
 pub(super) struct SystemClock {
     leaving: Arc<AtomicBool>,
+    teller: Arc<OnceLock<Teller>>,
 }
+
+/// Says something beside a line that is redrawn all the time.
+pub(super) type Teller = Box<dyn Fn(&str) + Send + Sync>;
 
 impl SystemClock {
     /// Begins to listen for signals: one Ctrl-C asks, a second one leaves, as
@@ -33,7 +41,12 @@ impl SystemClock {
     pub(super) fn start() -> std::io::Result<Self> {
         let leaving = Arc::new(AtomicBool::new(false));
         let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
-        let flag = Arc::clone(&leaving);
+        let teller: Arc<OnceLock<Teller>> = Arc::default();
+        let (flag, mouth) = (Arc::clone(&leaving), Arc::clone(&teller));
+        let tell = move |words: &str| match mouth.get() {
+            Some(tell) => tell(words),
+            None => output::note(words),
+        };
         std::thread::Builder::new()
             .name("signals".to_owned())
             .spawn(move || {
@@ -42,15 +55,21 @@ impl SystemClock {
                     let again = first.is_some_and(|at| at.elapsed() < REMEMBERED);
                     if signal == SIGINT && !again && std::io::stderr().is_terminal() {
                         first = Some(Instant::now());
-                        output::note(
-                            "\nCtrl-C does not end the upgrade: its command goes on. Press it once more to leave; `checker upgrade --resume` comes back.",
-                        );
+                        tell(ASKS);
                     } else {
+                        if signal == SIGINT && again {
+                            tell("Leaving; what was started goes on.");
+                        }
                         flag.store(true, Ordering::Relaxed);
                     }
                 }
             })?;
-        Ok(Self { leaving })
+        Ok(Self { leaving, teller })
+    }
+
+    /// From now on, speaks through this.
+    pub(super) fn speak_through(&self, teller: Teller) {
+        let _ = self.teller.set(teller);
     }
 
     /// Set when the operator leaves.

@@ -2,22 +2,32 @@
 //! elsewhere.
 
 use std::io::IsTerminal as _;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
+use checker_core::ndu::plan::StepKind;
 use checker_core::ndu::run::{Event, Progress, Watcher};
 use checker_core::report::{fold_names, printable};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 
+use super::clock::Teller;
 use crate::output;
 
 /// How often silence is told where there is no terminal.
 const SILENCE_TOLD: Duration = Duration::from_secs(30);
 
+/// Between two pictures of the line.
+const TICK: Duration = Duration::from_millis(120);
+
+/// The line that changes; there is none while the checks show theirs.
+type Bar = Arc<Mutex<Option<ProgressBar>>>;
+
 /// Shows what happens, on standard error.
 pub(super) struct Shown {
-    bar: Option<ProgressBar>,
+    terminal: bool,
+    begun: Instant,
+    bar: Bar,
     verbose: bool,
     state: Mutex<State>,
 }
@@ -29,38 +39,63 @@ struct State {
     progress: String,
     last: String,
     silence_told: Duration,
+    /// Whether the machine that runs the command was told not to answer.
+    unseen_told: Option<Duration>,
 }
 
 impl Shown {
     pub(super) fn new(verbose: bool) -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {wide_msg}") {
-                bar.set_style(style);
-            }
-            bar.enable_steady_tick(Duration::from_millis(120));
-            bar
-        });
         Self {
-            bar,
+            terminal: std::io::stderr().is_terminal(),
+            begun: Instant::now(),
+            bar: Bar::default(),
             verbose,
             state: Mutex::default(),
         }
     }
 
+    /// What speaks beside the line.
+    pub(super) fn teller(&self) -> Teller {
+        let bar = Arc::clone(&self.bar);
+        Box::new(move |words| match &*held(&bar) {
+            // The terminal has drawn `^C` into the line.
+            Some(bar) => bar.suspend(|| output::note(&format!("\n{words}"))),
+            None => output::note(words),
+        })
+    }
+
     /// Takes the line away.
     pub(super) fn finish(&self) {
-        if let Some(bar) = &self.bar {
+        if let Some(bar) = held(&self.bar).take() {
             bar.finish_and_clear();
         }
+    }
+
+    /// Shows the line, where there is a terminal.
+    fn open(&self) {
+        let mut slot = held(&self.bar);
+        if !self.terminal || slot.is_some() {
+            return;
+        }
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr())
+            .with_elapsed(self.begun.elapsed());
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {wide_msg}") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(TICK);
+        *slot = Some(bar);
     }
 
     /// A line that stays.
     fn line(&self, text: &str) {
         tracing::info!("{text}");
-        let text = printable(text);
-        match &self.bar {
+        self.beside(&printable(text), true);
+    }
+
+    fn beside(&self, text: &str, timed: bool) {
+        match &*held(&self.bar) {
             Some(bar) => bar.println(text),
+            None if self.terminal || !timed => output::note(text),
             None => output::note(&format!(
                 "{} {text}",
                 Timestamp::now().strftime("%H:%M:%SZ")
@@ -69,8 +104,14 @@ impl Shown {
     }
 
     fn redraw(&self, state: &State) {
-        if let Some(bar) = &self.bar {
-            let parts = [&state.hop, &state.step, &state.progress, &state.last];
+        if let Some(bar) = &*held(&self.bar) {
+            // What is long, and stands above already, would push out what changes.
+            let doing = if state.progress.is_empty() {
+                &state.step
+            } else {
+                &state.progress
+            };
+            let parts = [&state.hop, doing, &state.last];
             let parts: Vec<&str> = parts
                 .into_iter()
                 .map(String::as_str)
@@ -81,23 +122,32 @@ impl Shown {
     }
 }
 
+fn held(bar: &Bar) -> MutexGuard<'_, Option<ProgressBar>> {
+    bar.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Watcher for Shown {
     fn on_event(&self, event: &Event<'_>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
             Event::HopBegun { hop, of, from, to } => {
-                state.hop = format!("hop {hop}/{of} {from} → {to}");
-                self.line(&state.hop);
+                state.hop = format!("hop {hop}/{of}");
+                self.line(&format!("{} {from} → {to}", state.hop));
             }
             Event::StepBegun { step } => {
                 state.step = step.title().to_owned();
                 state.progress.clear();
                 state.last.clear();
                 state.silence_told = Duration::ZERO;
-                if self.bar.is_none() {
+                if *step == StepKind::Gate {
+                    // The checks have a line of their own.
+                    self.finish();
                     self.line(&format!("  {}", state.step));
-                } else {
+                } else if self.terminal {
+                    self.open();
                     tracing::info!("{}", state.step);
+                } else {
+                    self.line(&format!("  {}", state.step));
                 }
             }
             Event::Started { command } => self.line(&format!("    $ {command}")),
@@ -106,21 +156,22 @@ impl Watcher for Shown {
                     "    the command {job} was started before; it is watched"
                 ));
             }
+            Event::LooksOn { limit } => self.line(&format!(
+                "    the cluster is in the middle of an upgrade, and no command of ours runs; looking for {} s whether it goes on by itself",
+                limit.as_secs()
+            )),
             Event::Output { line } => {
                 tracing::info!("| {line}");
                 (*line).clone_into(&mut state.last);
                 if self.verbose {
-                    match &self.bar {
-                        Some(bar) => bar.println(format!("    | {line}")),
-                        None => output::note(&format!("    | {line}")),
-                    }
+                    self.beside(&format!("    | {line}"), false);
                 }
             }
             Event::Progress(progress) => {
                 let shown = words(progress);
                 if shown != state.progress {
                     state.progress = shown;
-                    if self.bar.is_none() {
+                    if !self.terminal {
                         self.line(&format!("    {}", state.progress));
                     }
                 }
@@ -135,6 +186,32 @@ impl Watcher for Shown {
                         since.as_secs()
                     ));
                 }
+            }
+            Event::Unseen { since, words } => {
+                state.last = format!("no connection ({} s)", since.as_secs());
+                if state
+                    .unseen_told
+                    .is_none_or(|told| *since >= told + SILENCE_TOLD)
+                {
+                    self.line(&match state.unseen_told {
+                        None => format!(
+                            "    the machine that runs the command does not answer ({words}); the command goes on there"
+                        ),
+                        Some(_) => format!(
+                            "    it has not answered for {} s: {words}",
+                            since.as_secs()
+                        ),
+                    });
+                    state.unseen_told = Some(*since);
+                }
+            }
+            Event::SeenAgain { after } => {
+                state.unseen_told = None;
+                state.last.clear();
+                self.line(&format!(
+                    "    it answers again, after {} s",
+                    after.as_secs()
+                ));
             }
             Event::Warning { words } => self.line(&format!("  ! {words}")),
             Event::StepDone { step, how } => self.line(&format!("  ✓ {step}: {how}")),
@@ -153,20 +230,18 @@ fn words(progress: &Progress) -> String {
             None => "metadata conversion".to_owned(),
         });
     }
-    if progress.done < progress.all {
-        if let Some(phase) = progress.phase {
-            parts.push(format!(
-                "{phase} {}/{}",
-                progress.phase_done, progress.phase_all
-            ));
-        }
-        parts.push(format!("{} of {} containers", progress.done, progress.all));
+    if let Some(phase) = progress.phase.filter(|_| progress.done < progress.all) {
+        parts.push(format!(
+            "{phase} {}/{}",
+            progress.phase_done, progress.phase_all
+        ));
     }
+    parts.push(format!("{} of {} containers", progress.done, progress.all));
     if !progress.working_on.is_empty() {
         parts.push(fold_names(&progress.working_on));
     }
     if progress.paused {
-        parts.push("PAUSED: `weka upgrade resume` lets it go on".to_owned());
+        parts.push("PAUSED by somebody".to_owned());
     }
     parts.join(", ")
 }
@@ -193,7 +268,7 @@ mod tests {
 
     #[rstest]
     #[case::phase(|_: &mut Progress| {}, "drives 3/6, 3 of 18 containers, weka-04")]
-    #[case::paused(|p: &mut Progress| p.paused = true, "drives 3/6, 3 of 18 containers, weka-04, PAUSED: `weka upgrade resume` lets it go on")]
+    #[case::paused(|p: &mut Progress| p.paused = true, "drives 3/6, 3 of 18 containers, weka-04, PAUSED by somebody")]
     #[case::all_there(|p: &mut Progress| { p.done = 18; p.working_on.clear(); }, "18 of 18 containers")]
     #[case::conversion(|p: &mut Progress| { p.done = 18; p.working_on.clear(); p.converting = Some(Some(37)); }, "metadata conversion 37 %, 18 of 18 containers")]
     fn one_line(#[case] change: fn(&mut Progress), #[case] expected: &str) {

@@ -13,6 +13,7 @@ mod itself;
 mod lab;
 mod runs;
 mod servers;
+mod upgrade;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -76,6 +77,7 @@ fn tests() -> Vec<Test> {
         faults::tests(),
         foreign::tests(),
         servers::tests(),
+        upgrade::tests(),
     ]
     .into_iter()
     .flatten()

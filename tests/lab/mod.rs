@@ -32,7 +32,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use outside::{Leftovers, Traces, links};
 pub(crate) use requirements::missing;
-pub(crate) use run::Run;
+pub(crate) use run::{Run, Running};
 pub(crate) use server::Server;
 
 /// The first process of every server.

@@ -18,6 +18,7 @@ mod text;
 pub use acceptance::{Acceptance, AcceptanceError, accept, told, verify};
 pub use decide::decide;
 pub use json::{json, schema};
+pub(crate) use text::reasons;
 pub use text::{line, text};
 
 use jiff::{SignedDuration, Timestamp};

@@ -64,6 +64,15 @@ fn upgrade(decision: &Decision) -> String {
 /// The decision as text: the line, then the reasons, what blocks first.
 #[must_use]
 pub fn text(decision: &Decision, options: &TextOptions) -> String {
+    let mut page = reasons(decision, options);
+    page.blank();
+    let next = next_step(decision);
+    page.marked(0, "Next: ", Tint::Heading, &printable(&next));
+    page.finish()
+}
+
+/// The same without its last word, which is for whoever holds a report in a file.
+pub(crate) fn reasons(decision: &Decision, options: &TextOptions) -> Page {
     let mut page = Page::new(options.width, options.color);
     let tint = match decision.gate {
         State::Open => Tint::Green,
@@ -96,10 +105,7 @@ pub fn text(decision: &Decision, options: &TextOptions) -> String {
             one(&mut page, reason, mark, tint);
         }
     }
-    page.blank();
-    let next = next_step(decision);
-    page.marked(0, "Next: ", Tint::Heading, &printable(&next));
-    page.finish()
+    page
 }
 
 fn one(page: &mut Page, reason: &Reason, mark: &str, tint: Tint) {

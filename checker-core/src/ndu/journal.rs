@@ -83,6 +83,42 @@ pub struct Line {
     pub entry: Entry,
 }
 
+impl Line {
+    /// What it tells, in a few words.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let what = match &self.entry {
+            Entry::Begun { .. } => "begun".to_owned(),
+            Entry::Resumed { .. } => "gone on with".to_owned(),
+            Entry::Gate { hop, verdict, .. } => format!("hop {hop}: {verdict}"),
+            Entry::Before { hop, .. } => {
+                format!("hop {hop}: the containers are about to be touched")
+            }
+            Entry::StepBegun { hop, step } => format!("hop {hop}: “{step}” begun"),
+            Entry::Job { hop, command, .. } => format!("hop {hop}: `{command}` is started"),
+            Entry::JobEnded { job, state } => match state {
+                JobState::Ended(0) => format!("the command {job} succeeded"),
+                JobState::Ended(status) => {
+                    format!("the command {job} failed with exit status {status}")
+                }
+                JobState::Lost => format!("the command {job} was ended from outside"),
+                JobState::Absent => format!("the command {job} was never started"),
+                JobState::Running => format!("the command {job} runs"),
+            },
+            Entry::Asked { question, yes } => {
+                format!("asked: {question} {}", if *yes { "yes" } else { "no" })
+            }
+            Entry::Warning { hop, words, .. } => format!("hop {hop}: to look at: {words}"),
+            Entry::StepDone { hop, step, how } => format!("hop {hop}: “{step}” done: {how}"),
+            Entry::Stopped { hop, step, why, .. } => {
+                format!("hop {hop}: STOPPED at “{step}”: {why}")
+            }
+            Entry::Finished { release, .. } => format!("finished: the cluster runs {release}"),
+        };
+        format!("{} {what}", self.at.strftime("%Y-%m-%d %H:%M:%SZ"))
+    }
+}
+
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "entry", rename_all = "snake_case")]
@@ -376,7 +412,7 @@ fn locked(dir: &Path, guid: &str, now: Timestamp) -> Result<(PathBuf, File), Jou
         Err(error) => return Err(failed(&path)(error.into())),
     }
     let who = format!(
-        "process {} on {}, since {now}\n",
+        "process {} on {}, since {now:.0}\n",
         std::process::id(),
         rustix::system::uname().nodename().to_string_lossy(),
     );

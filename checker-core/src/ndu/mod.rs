@@ -9,6 +9,10 @@ pub mod detached;
 pub mod executor;
 pub mod journal;
 pub mod observe;
+pub mod outcome;
 pub mod plan;
 pub mod run;
+pub mod status;
 pub mod stop;
+#[cfg(test)]
+mod texts;

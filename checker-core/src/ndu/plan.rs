@@ -1,19 +1,23 @@
 //! What an upgrade will do, before it does anything.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::commands::{self, DEFAULT_PORT, Dialect, Entrance, Spelling};
 use super::executor::Secret;
 use super::observe::{ClusterState, Phase};
 use crate::release_data::ReleaseData;
-use crate::report::fold_names;
+use crate::report::page::{Page, Tint};
+use crate::report::{TextOptions, fold_names, printable, terminal_safe};
 use crate::version::Version;
 
 /// The steps of a hop, in their order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum StepKind {
     /// All checks, and the gate over them.
@@ -47,13 +51,13 @@ impl StepKind {
         match self {
             Self::Gate => "run all checks and ask the gate",
             Self::Get => "get the release",
-            Self::Prepare => "prepare it here",
-            Self::Distribute => "bring it to all backends",
+            Self::Prepare => "prepare the release",
+            Self::Distribute => "bring the release to all backends",
             Self::Override => "set the override for the hop",
             Self::Backends => "upgrade the backends",
-            Self::Verify => "verify",
+            Self::Verify => "verify the cluster",
             Self::OverrideRemoval => "take the override away",
-            Self::Aws => "look at write combining",
+            Self::Aws => "on AWS, look at write combining",
             Self::Conversion => "wait for the metadata conversion",
             Self::Clients => "upgrade the clients",
         }
@@ -146,7 +150,7 @@ pub struct Options {
 }
 
 /// One step of a plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PlannedStep {
     /// Which.
     pub step: StepKind,
@@ -162,8 +166,11 @@ pub struct PlannedStep {
     pub asks: bool,
 }
 
+/// The version of the JSON of plans, outcomes and states.
+pub(super) const SCHEMA: u32 = 1;
+
 /// From one release to the next.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PlannedHop {
     /// Counted from 1.
     pub number: usize,
@@ -176,8 +183,11 @@ pub struct PlannedHop {
 }
 
 /// All that will be done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Plan {
+    /// The version of this shape; it only grows.
+    #[schemars(extend("const" = SCHEMA))]
+    pub schema: u32,
     /// The cluster's name.
     pub cluster: String,
     /// Its uuid.
@@ -294,16 +304,17 @@ impl Plan {
             })
             .collect();
         let mut notes = vec![
-            "The gate is asked again before each hop; it opens only when every check is green, or a warning was accepted by name.".to_owned(),
-            "No command is ended by this tool: Ctrl-C and a lost terminal leave it running.".to_owned(),
+            "Before each hop all checks are run. The gate opens only when every one is green, or its warning was accepted by name (--accept).".to_owned(),
+            "Each command runs on its own: Ctrl-C, a lost terminal or a lost connection leave it running. The same command line with --resume comes back to it.".to_owned(),
         ];
         if options.clients.is_none() && !state.clients.is_empty() {
             notes.push(format!(
-                "The {} clients are not touched: they keep working with their release (--clients upgrades them).",
+                "Clients ({}) are not touched: they keep working with their release (--clients upgrades them).",
                 state.clients.len()
             ));
         }
         Self {
+            schema: SCHEMA,
             cluster: state.name.clone(),
             guid: state.guid.clone(),
             releases: releases.to_vec(),
@@ -314,36 +325,51 @@ impl Plan {
 
     /// For a person to read.
     #[must_use]
-    pub fn text(&self) -> String {
-        let mut text = String::new();
+    pub fn text(&self, options: &TextOptions) -> String {
+        let mut page = Page::new(options.width, options.color);
         let names: Vec<String> = self.releases.iter().map(ToString::to_string).collect();
-        let _ = writeln!(
-            text,
-            "Upgrade of {} ({}): {}",
-            self.cluster,
-            self.guid,
-            names.join(" → ")
+        let what = format!("{} ({})", self.cluster, self.guid);
+        page.unwrapped(
+            Tint::Heading,
+            &printable(&format!("Upgrade of {what}: {}", names.join(" → "))),
         );
         for hop in &self.hops {
-            let _ = writeln!(text, "\nHop {}: {} → {}", hop.number, hop.from, hop.to);
+            page.blank();
+            let title = format!("Hop {}: {} → {}", hop.number, hop.from, hop.to);
+            page.line(0, Tint::Heading, &title);
             for (n, step) in hop.steps.iter().enumerate() {
                 let asks = if step.asks { " (asks first)" } else { "" };
-                let _ = writeln!(text, "  {}.{}  {}{asks}", hop.number, n + 1, step.title);
+                let mark = format!("{}.{}  ", hop.number, n + 1);
+                page.marked(2, &mark, Tint::Plain, &format!("{}{asks}", step.title));
+                let indent = 2 + mark.len();
                 for command in &step.commands {
-                    let _ = writeln!(text, "         $ {command}");
+                    page.command(indent, &printable(command));
                 }
                 for what in &step.what {
-                    let _ = writeln!(text, "         {what}");
+                    page.line(indent, Tint::Plain, &printable(what));
                 }
-                let _ = writeln!(text, "         verified: {}", step.verify);
+                page.marked(indent, "then: ", Tint::Faint, &step.verify);
             }
         }
-        text.push('\n');
+        page.blank();
         for note in &self.notes {
-            let _ = writeln!(text, "{note}");
+            page.marked(0, "- ", Tint::Plain, note);
         }
-        text
+        page.finish()
     }
+
+    /// For a program to read, with a line break at the end.
+    #[must_use]
+    pub fn json(&self) -> String {
+        shown_json(self)
+    }
+}
+
+/// Indented JSON that can be shown on a terminal, with a line break at the end.
+pub(super) fn shown_json(value: &impl Serialize) -> String {
+    // Texts, numbers and lists of them alone: that can't fail.
+    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    format!("{}\n", terminal_safe(text).trim_end())
 }
 
 fn steps(
@@ -379,17 +405,17 @@ fn steps(
         step(
             StepKind::Gate,
             Vec::new(),
-            "every check is green, or accepted by name",
+            "the gate is open: every check is green, or its warning accepted by name",
         ),
         step(
             StepKind::Get,
             get,
-            &format!("`weka version` lists {to}; not run when it does already"),
+            &format!("`weka version` lists {to} (not run when it does already)"),
         ),
         step(
             StepKind::Prepare,
             vec![commands::shown(&commands::prepare(to))],
-            "the command succeeds: the drivers are built",
+            "the command has succeeded: the drivers are built",
         ),
     ];
     if options.until == Until::Prepared {
@@ -401,7 +427,7 @@ fn steps(
         vec![commands::shown(&commands::distribute(
             dialect, to, entrance, spelling,
         ))],
-        "the command succeeds: every backend has the release, with its drivers",
+        "the command has succeeded: every backend has the release, with its drivers",
     );
     let mut servers: Vec<String> = state.backends.iter().map(|c| c.hostname.clone()).collect();
     servers.sort();
@@ -418,7 +444,7 @@ fn steps(
         let mut set = step(
             StepKind::Override,
             vec![commands::shown(&add)],
-            "`weka debug override list` has it; not run when it does already",
+            "`weka debug override list` has it (not run when it does already)",
         );
         set.asks = true;
         steps.push(set);
@@ -454,25 +480,23 @@ fn steps(
     steps.push(step(
         StepKind::Aws,
         Vec::new(),
-        "on AWS only: no NetDevDriverReloadFailed since the start, and write combining on, on every backend",
+        "no event NetDevDriverReloadFailed since the start; write combining is on, on every backend",
     ));
     steps.push(step(
         StepKind::Conversion,
         Vec::new(),
-        "`weka status` shows no conversion of metadata, if the release starts one",
+        "`weka status` shows no conversion of metadata (any more)",
     ));
     if let Some(clients) = &options.clients {
         let (ids, left) = options.clients_for(state, to);
         let line = commands::clients(to, entrance, &ids, clients.batch, &clients.drop);
-        let mut step = step(
-            StepKind::Clients,
-            if ids.is_empty() {
-                Vec::new()
-            } else {
-                vec![commands::shown(&line)]
-            },
-            &format!("these clients run {to}"),
-        );
+        let (commands, verify) = if ids.is_empty() {
+            (Vec::new(), "nothing is to be done".to_owned())
+        } else {
+            let verify = format!("these clients run {to}, by the cluster's own list");
+            (vec![commands::shown(&line)], verify)
+        };
+        let mut step = step(StepKind::Clients, commands, &verify);
         step.what = left;
         steps.push(step);
     }

@@ -117,6 +117,12 @@ pub enum Event<'a> {
         /// Its name.
         job: &'a JobId,
     },
+    /// The cluster is in the middle of an upgrade that no command of ours
+    /// runs: it is watched whether that goes on.
+    LooksOn {
+        /// For how long at most, while nothing changes.
+        limit: Duration,
+    },
     /// A command printed a line.
     Output {
         /// Without control characters and secrets.
@@ -130,6 +136,18 @@ pub enum Event<'a> {
         since: Duration,
         /// Why.
         missing: &'a Missing,
+    },
+    /// The machine that runs the command does not answer. The command goes on.
+    Unseen {
+        /// For how long by now.
+        since: Duration,
+        /// Why.
+        words: &'a str,
+    },
+    /// It answers again.
+    SeenAgain {
+        /// After so long.
+        after: Duration,
     },
     /// Something to look at afterwards.
     Warning {
@@ -301,6 +319,10 @@ const TAIL: usize = 20;
 
 /// How long the gate's word holds before the containers are touched.
 const GATE_HOLDS: Duration = Duration::from_secs(15 * 60);
+
+/// Between the first two looks at a command; twice as long each time, up to
+/// the interval.
+const FIRST_REST: Duration = Duration::from_millis(500);
 
 /// How often one step's command is tried anew within one run of the tool.
 const RETRIES: usize = 1;
@@ -983,11 +1005,16 @@ impl Upgrade<'_> {
         let mut moved = self.clock.now();
         let mut unseen: Option<Timestamp> = None;
         let mut last = None;
+        // Some commands have nothing to do: they are not waited for long.
+        let mut rest = FIRST_REST;
         loop {
             let deadline = Deadline::within(Duration::from_secs(60));
             match self.executor.look(job, offset, &deadline) {
                 Ok(view) => {
-                    unseen = None;
+                    if let Some(since) = unseen.take() {
+                        let after = self.elapsed(since);
+                        self.watcher.on_event(&Event::SeenAgain { after });
+                    }
                     if !view.output.is_empty() {
                         moved = self.clock.now();
                         offset += view.output.len() as u64;
@@ -1015,10 +1042,14 @@ impl Upgrade<'_> {
                 }
                 Err(error) => {
                     let since = *unseen.get_or_insert(self.clock.now());
-                    if self.elapsed(since) > self.limits.patience.limit {
-                        let words = error.to_string();
+                    let (waited, words) = (self.elapsed(since), error.to_string());
+                    if waited > self.limits.patience.limit {
                         return Err(self.stop(hop, step, Failure::NotSeen(words)));
                     }
+                    self.watcher.on_event(&Event::Unseen {
+                        since: waited,
+                        words: &words,
+                    });
                 }
             }
             if watches_cluster {
@@ -1050,7 +1081,8 @@ impl Upgrade<'_> {
                     },
                 ));
             }
-            self.pause(hop, step)?;
+            self.rest(hop, step, rest.min(self.limits.interval))?;
+            rest = rest.saturating_mul(2);
         }
     }
 
@@ -1058,6 +1090,9 @@ impl Upgrade<'_> {
     /// within the time that is given for that. Then it is watched until it rests.
     fn moves(&mut self, hop: &Hop, step: StepKind) -> Result<bool, Halt> {
         let mut moved = false;
+        self.watcher.on_event(&Event::LooksOn {
+            limit: self.limits.foreign,
+        });
         let mut last = Progress::of(&self.observe(hop, step)?, &hop.to);
         let mut end = self.now_plus(self.limits.foreign);
         while self.clock.now() < end {

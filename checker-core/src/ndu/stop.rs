@@ -9,7 +9,8 @@ use super::observe::Phase;
 use super::plan::StepKind;
 use super::run::GateAnswer;
 use crate::facts::Missing;
-use crate::report::fold_names;
+use crate::report::page::{Page, Tint};
+use crate::report::{TextOptions, fold_names, printable};
 use crate::version::Version;
 
 /// Why a step could not be done.
@@ -74,7 +75,7 @@ pub enum Failure {
         output: Vec<String>,
     },
     /// A phase stopped before all of its containers were upgraded.
-    #[error("the phase {phase} stopped: {done} of {all} backend containers are upgraded")]
+    #[error("the upgrade of the {phase} stopped: {done} of {all} backend containers are upgraded")]
     Phase {
         /// Which.
         phase: Phase,
@@ -88,7 +89,7 @@ pub enum Failure {
         output: Vec<String>,
     },
     /// The cleanup of a phase failed twice.
-    #[error("the cleanup of the phase {phase} failed, also when it was tried once more with {}", .phase.option())]
+    #[error("the cleanup after the {phase} failed, also when it was tried once more with {}", .phase.option())]
     Cleanup {
         /// Which.
         phase: Phase,
@@ -237,21 +238,23 @@ impl Failure {
 
     /// What to do next.
     fn next(&self, to: &Version) -> String {
-        let resume = "then `checker upgrade --resume`";
+        // Options such as --via and --accept are not written down.
+        let resume = "then the same command line with --resume";
+        let again = "Then the same command line with --resume";
         match self {
-            Self::NoChecks(_) => "Mend what is named; nothing was begun.".to_owned(),
+            Self::NoChecks(_) => "Nothing was begun in this hop. Mend what is named, then run the same command line again.".to_owned(),
             Self::AnotherPath { .. } => {
                 "Nothing was begun in this hop. Start `checker upgrade` anew: it plans from where the cluster is.".to_owned()
             }
             Self::HalfWay { .. } => {
-                "`checker upgrade --resume --target-version V` goes on with it; `checker upgrade status` shows where it stands.".to_owned()
+                "Nothing was begun by this command. `checker upgrade status` shows where it stands; the same command line with --resume goes on with it. If somebody else upgrades the cluster just now, leave it to them.".to_owned()
             }
             Self::Get { .. } => format!(
-                "Nothing was begun on the cluster. See that the distribution site and its token are right (--from, --token-file), or give the package (--package FILE.tar); {resume}."
+                "Nothing was begun on the cluster. Mend what the lines above name: is the site right (--from), its token (--token-file), is there room under /opt/weka? Without a network give the package (--package FILE.tar). {again}."
             ),
-            Self::NotThere(_) => format!("Look at `weka version` on that machine; {resume}."),
+            Self::NotThere(_) => format!("Nothing was begun on the cluster. Look at `weka version` on that machine, {resume}."),
             Self::Prepare { .. } => format!(
-                "Nothing was begun on the cluster. Mostly kernel headers or a compiler are missing; install them, {resume}."
+                "Nothing was begun on the cluster. Mostly the kernel's headers or a compiler are missing there; install them, {resume}."
             ),
             Self::Distribute { servers, .. } if servers.is_empty() => format!(
                 "No container was upgraded and the cluster runs as before. Mend what the lines above name, {resume}."
@@ -260,38 +263,45 @@ impl Failure {
                 "No container was upgraded and the cluster runs as before. Mend {} (reachable? kernel headers, gcc and make there?), {resume}.",
                 fold_names(servers)
             ),
-            Self::Override { .. } => format!("Set it by hand as the plan shows, {resume}."),
+            Self::Override { .. } => format!("No container was upgraded. Set it by hand as the plan (--dry-run) shows, {resume}."),
             Self::Phase { .. } => format!(
                 "The cluster runs with two releases, which it can for a while; leave it so, and start nothing else. Mend what the lines above name (`weka status`, `weka alerts`, `weka cluster container`), {resume}: it begins at this phase. Call support if you are not sure."
             ),
             Self::Cleanup { phase, .. } => format!(
-                "All containers of the phase run {to}. Mend what the lines above name, {resume}, which begins at the phase {phase}; or call support."
+                "All {phase} run {to}{}. Mend what the lines above name, {resume}: it begins at this phase. Call support if you are not sure.",
+                if *phase == Phase::Frontends {
+                    ""
+                } else {
+                    "; the later phases were not begun, so the cluster runs with two releases, which it can for a while"
+                }
             ),
             Self::Lost { .. } => format!(
-                "See why it was ended (the machine's memory, its log, a reboot), {resume}: it begins at the phase that is not finished."
+                "The cluster may run with two releases, which it can for a while. See why the command was ended (a reboot, no memory left, someone's `kill`: `dmesg`, the system's log), {resume}: it begins at the phase that is not finished."
             ),
-            Self::CommandLost { .. } => "`checker upgrade --resume` runs it again.".to_owned(),
+            Self::CommandLost { .. } => "The same command line with --resume runs it again: that does no harm.".to_owned(),
             Self::VersionUnchanged { .. } => format!(
-                "Look at `weka cluster container` and the lines above; {resume}, or call support."
+                "Look at `weka cluster container` and the lines above. Call support, or mend what is named, {resume}."
             ),
-            Self::Paused => format!("`weka upgrade resume` on the cluster lets it go on, {resume}."),
-            Self::Stalled { .. } => format!(
-                "The command was not ended and may still go on: `checker upgrade status` shows. When it moves again, {resume}, which watches it; else call support."
+            Self::Paused => format!(
+                "Somebody paused it at the cluster, and its command waits; containers may run two releases, which the cluster can for a while. Find out who and why. `weka upgrade resume`, where the cluster knows it (6.0), lets it go on; else call support. {again}."
             ),
+            Self::Stalled { .. } => {
+                "The command was not ended and may still go on: `checker upgrade status` shows. The same command line with --resume watches it again. If it does not move, call support; end nothing by hand before.".to_owned()
+            }
             Self::NotSettled(_) => format!(
                 "The containers are upgraded. Wait for what is named, or mend it (`weka status`, `weka cluster process`), {resume}: it verifies again."
             ),
-            Self::Conversion { .. } => format!(
-                "No further hop before it ends. `weka status` shows it; call support if it does not move, {resume}."
-            ),
+            Self::Conversion { .. } => {
+                "The backends are upgraded; there must be no further hop before it ends. `weka status` shows it. Call support if it does not move. When it is over: the same command line with --resume.".to_owned()
+            }
             Self::Clients { .. } => format!(
-                "The backends are upgraded, the batch of the failed client was let end and no later one begun. Mend the failed clients (or leave them behind with --drop-clients ID), {resume}, which tries those that are left."
+                "The backends are upgraded. The batch of a failed client was let end, and no later one begun; clients that were not upgraded keep working with their release. Mend the failed ones (or leave them behind with --drop-clients ID), {resume}: it tries those that are left."
             ),
-            Self::Silent(_) => format!("See that the cluster answers (`weka status`), {resume}."),
-            Self::NotSeen(_) => format!("What runs there goes on. See that it can be reached, {resume}."),
-            Self::NotStarted { .. } => format!("Mend what is named, {resume}."),
-            Self::Busy(_) => "Let it end; `checker upgrade status` shows the upgrade that it belongs to.".to_owned(),
-            Self::Declined(_) => format!("Do by hand what you want instead, {resume}."),
+            Self::Silent(_) => format!("A command that was started goes on. See that the cluster answers (`weka status`), {resume}."),
+            Self::NotSeen(_) => format!("A command that was started goes on there. See that the machine can be reached, {resume}."),
+            Self::NotStarted { .. } => format!("This command was not started. Mend what is named, {resume}."),
+            Self::Busy(_) => "Nothing more was begun. Let it end (its files are in the directory of jobs there, under this name), then the same command line with --resume.".to_owned(),
+            Self::Declined(_) => format!("Nothing more was begun. Do by hand what you want instead, {resume}."),
         }
     }
 }
@@ -336,25 +346,31 @@ impl Stop {
         }
     }
 
-    /// For a person to read.
+    /// For a person to read: what is wrong in the first line, what to do in
+    /// the last.
     #[must_use]
-    pub fn text(&self) -> String {
-        let mut text = format!(
-            "STOPPED in hop {} ({} → {}), at “{}”: {}\n",
+    pub fn text(&self, options: &TextOptions) -> String {
+        let mut page = Page::new(options.width, options.color);
+        // One line however long it is: scripts read it.
+        let first = format!(
+            "STOPPED in hop {} ({} → {}), at “{}”: {}",
             self.hop, self.from, self.to, self.step, self.failure
         );
+        page.unwrapped(Tint::Red, &printable(&first));
         for detail in self.failure.details() {
-            text.push_str(&format!("  {detail}\n"));
+            page.marked(2, "", Tint::Plain, &printable(&detail));
         }
         let output = self.failure.output();
         if !output.is_empty() {
-            text.push_str("  the command's last lines:\n");
+            page.blank();
+            page.line(0, Tint::Heading, "The command's last lines:");
             for line in output {
-                text.push_str(&format!("    {line}\n"));
+                page.unwrapped(Tint::Plain, &format!("  {}", printable(line)));
             }
         }
-        text.push_str(&format!("Next: {}\n", self.next));
-        text
+        page.blank();
+        page.marked(0, "Next: ", Tint::Heading, &printable(&self.next));
+        page.finish()
     }
 }
 
