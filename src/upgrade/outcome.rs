@@ -176,6 +176,7 @@ pub(super) fn last_words(line: &Line) -> String {
         }
         Entry::Warning { hop, words, .. } => format!("hop {hop}: {words}"),
         Entry::StepDone { hop, step, how } => format!("hop {hop}: “{step}” done: {how}"),
+        Entry::HopDone { hop } => format!("hop {hop}: done"),
         Entry::Stopped { hop, why, .. } => format!("hop {hop}: stopped: {why}"),
         Entry::Finished { release, .. } => format!("finished: {release}"),
     };

@@ -127,6 +127,10 @@ fn status(
         Entry::Stopped { next, .. } => Some(next.clone()),
         _ => None,
     });
+    let gate_closed = matches!(
+        lines.last().map(|l| &l.entry),
+        Some(Entry::Gate { open: false, .. })
+    );
     let last_is_stop = matches!(lines.last().map(|l| &l.entry), Some(Entry::Stopped { .. }));
     let half_way = seen.as_ref().ok().is_some_and(|state| {
         let mut running = state.backends.iter().filter_map(|c| c.release.as_ref());
@@ -158,6 +162,11 @@ fn status(
         ("finished", "Nothing: it is finished.".to_owned())
     } else if last_is_stop {
         ("stopped", stop.unwrap_or_default())
+    } else if gate_closed {
+        (
+            "stopped",
+            format!("Mend what closed the gate (`checker --target-version V` shows it), then {resume}."),
+        )
     } else {
         ("interrupted", format!("{resume} goes on with it."))
     };

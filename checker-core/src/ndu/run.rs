@@ -26,7 +26,7 @@ use super::aws;
 use super::commands::{self, Dialect, Entrance, Spelling};
 use super::executor::{ExecuteError, Executor, Job, JobId, JobState};
 use super::journal::{Entry, Journal, JournalError};
-use super::observe::{ClusterState, Patience, Phase, ask, is};
+use super::observe::{ClusterState, ContainerState, Patience, Phase, ask, is};
 use super::plan::{Distribution, Options, StepKind, Until};
 use super::stop::{Detached, Failure, Halt, Stop};
 use crate::deadline::Deadline;
@@ -341,28 +341,33 @@ impl Upgrade<'_> {
                 target: releases[count].clone(),
             };
             let state = self.observe(&hop, StepKind::Gate)?;
-            // A later release everywhere: this hop is history.
-            let beyond = state.backends.iter().all(|c| {
-                c.release
-                    .as_ref()
-                    .is_some_and(|r| *r > hop.to && !is(r, &hop.to))
-            });
-            if beyond && n + 1 < count {
+            // A later release somewhere, an earlier one nowhere: this hop is
+            // history, and the next one may be half-way.
+            let later = state.backends.iter().any(|c| c.is_beyond(&hop.to));
+            if later && !state.backends.iter().any(|c| c.is_before(&hop.to)) && n + 1 < count {
                 continue;
             }
             if gone > 0 && self.options.hops == super::plan::Hops::Next {
                 break;
             }
+            // What was done and written down before an interruption is looked
+            // at again, but is not the next hop any more.
+            let was_done = self.journal.story().hop_done(hop.number)
+                && state.left(&hop.to).is_empty()
+                && !state.upgrading();
             self.watcher.on_event(&Event::HopBegun {
                 hop: hop.number,
                 of: hop.of,
                 from: &hop.from,
                 to: &hop.to,
             });
-            self.hop(&hop, &state)?;
-            gone += 1;
+            self.hop(&hop)?;
             if self.options.until != Until::End {
                 break;
+            }
+            if !was_done {
+                self.write(Entry::HopDone { hop: hop.number })?;
+                gone += 1;
             }
         }
         let last = Hop {
@@ -392,10 +397,26 @@ impl Upgrade<'_> {
         })
     }
 
-    fn hop(&mut self, hop: &Hop, state: &ClusterState) -> Result<(), Halt> {
+    fn hop(&mut self, hop: &Hop) -> Result<(), Halt> {
+        // A command of ours may run although no container shows it yet.
+        let running = self.running_job(hop, StepKind::Backends)?;
+        if running.is_none() && self.resume {
+            self.let_end(hop)?;
+        }
+        // Something may have gone on meanwhile.
+        let state = &self.observe(hop, StepKind::Gate)?;
+        let later = state.backends.iter().filter(|c| c.is_beyond(&hop.to));
+        let later: Vec<String> = later.map(ContainerState::shown).collect();
+        if !later.is_empty() {
+            let to = hop.to.clone();
+            return Err(self.stop(hop, StepKind::Gate, Failure::Beyond { to, later }));
+        }
         let upgraded = state.left(&hop.to).is_empty();
-        let half_way = !upgraded && (state.upgraded(&hop.to).0 > 0 || state.upgrading());
-        if half_way && !self.resume {
+        let half_way = (!upgraded && state.upgraded(&hop.to).0 > 0) || state.upgrading();
+        // The operator wants no container touched, or has not said that one
+        // that was begun may be gone on with.
+        let untouched = self.options.until != Until::End;
+        if (half_way && !self.resume) || (untouched && (half_way || running.is_some())) {
             return Err(self.stop(
                 hop,
                 StepKind::Gate,
@@ -406,11 +427,12 @@ impl Upgrade<'_> {
                 },
             ));
         }
-        // A command of ours may run although no container shows it yet.
-        let running = self.running_job(hop)?;
+        if upgraded && untouched {
+            return Ok(());
+        }
         if !upgraded && !half_way && running.is_none() {
             self.gate(hop)?;
-            let asked = self.clock.now();
+            let mut asked = self.clock.now();
             self.get(hop)?;
             self.prepare(hop)?;
             if self.options.until == Until::Prepared {
@@ -424,8 +446,13 @@ impl Upgrade<'_> {
             // about the cluster as it was.
             if self.elapsed(asked) > GATE_HOLDS {
                 self.gate(hop)?;
+                asked = self.clock.now();
             }
             self.set_override(hop)?;
+            // The operator may have thought about the override for long.
+            if self.elapsed(asked) > GATE_HOLDS {
+                self.gate(hop)?;
+            }
         }
         self.backends(hop)?;
         self.verify(hop)?;
@@ -444,6 +471,8 @@ impl Upgrade<'_> {
             .gate
             .ask(&state, &hop.target)
             .map_err(|words| self.stop(hop, StepKind::Gate, Failure::NoChecks(words)))?;
+        // Checks that were broken off say nothing about the cluster.
+        self.stay(hop, StepKind::Gate)?;
         self.write(Entry::Gate {
             hop: hop.number,
             report: answer.report.clone(),
@@ -621,7 +650,7 @@ impl Upgrade<'_> {
             "The hop is done and its override no longer needed. Run `{}`?",
             commands::shown(&line)
         );
-        if !self.ask_operator(&question)? {
+        if !self.ask_operator(hop, step, &question)? {
             return self.warn(hop, step, &words);
         }
         let job = Job {
@@ -641,7 +670,8 @@ impl Upgrade<'_> {
         let step = StepKind::Backends;
         self.begin(hop, step)?;
         let before = self.observe(hop, step)?;
-        if before.left(&hop.to).is_empty() && !before.upgrading() {
+        let running = self.running_job(hop, step)?;
+        if running.is_none() && before.left(&hop.to).is_empty() && !before.upgrading() {
             return self.done(hop, step, "every backend container runs it already");
         }
         if self.journal.story().alerts_before(hop.number).is_none() {
@@ -655,7 +685,8 @@ impl Upgrade<'_> {
         let mut retried: BTreeSet<Phase> = BTreeSet::new();
         loop {
             let before = self.observe(hop, step)?;
-            let running = self.running_job(hop)?;
+            let running = self.running_job(hop, step)?;
+            let found = running.is_some();
             let end = match running {
                 Some(job) => {
                     self.watcher.on_event(&Event::Found { job: &job });
@@ -689,6 +720,8 @@ impl Upgrade<'_> {
             let finished = done == all && !after.upgrading();
             match end.state {
                 JobState::Ended(0) if finished => break,
+                // What it did before it was found is not known.
+                JobState::Ended(0) if found => {}
                 JobState::Ended(0) if done == before.upgraded(&hop.to).0 => {
                     let left = after.left(&hop.to);
                     return Err(self.stop(
@@ -805,6 +838,10 @@ impl Upgrade<'_> {
             self.pause(hop, step)?;
         };
         let before = self.journal.story().alerts_before(hop.number).cloned();
+        let since = match before {
+            Some(_) => "a new alert since the upgrade began",
+            None => "an alert, and what was active before the upgrade is not known",
+        };
         let fresh = state.new_alerts(&before.unwrap_or_default());
         for kind in &fresh {
             let title = state
@@ -812,7 +849,7 @@ impl Upgrade<'_> {
                 .get(kind)
                 .map(String::as_str)
                 .unwrap_or_default();
-            let words = format!("a new alert since the upgrade began: {kind} ({title})");
+            let words = format!("{since}: {kind} ({title})");
             self.note_warning(hop, step, &words)?;
         }
         self.done(
@@ -873,7 +910,7 @@ impl Upgrade<'_> {
             return Ok(());
         };
         self.begin(hop, step)?;
-        let running = self.running_job(hop)?;
+        let running = self.running_job(hop, step)?;
         let state = self.observe(hop, step)?;
         let (ids, left) = self.options.clients_for(&state, &hop.to);
         for client in &left {
@@ -936,6 +973,8 @@ impl Upgrade<'_> {
 
     /// Starts a job, after it was written down, and watches it to its end.
     fn act(&mut self, hop: &Hop, step: StepKind, job: Job) -> Result<JobEnd, Halt> {
+        // Who wants to leave wants nothing begun.
+        self.stay(hop, step)?;
         let command = match &job.package {
             Some(package) => format!("install.sh of {}", package.display()),
             None => commands::shown(&job.words),
@@ -962,11 +1001,8 @@ impl Upgrade<'_> {
             }
             // It may have been started all the same; a look tells.
             Err(ExecuteError::Failed(words)) => {
-                match self.executor.look(&job.id, 0, &deadline).map(|v| v.state) {
-                    Ok(JobState::Absent) | Err(_) => {
-                        return Err(self.stop(hop, step, Failure::NotStarted { command, words }));
-                    }
-                    Ok(_) => {}
+                if self.look_patiently(hop, step, &job.id)? == JobState::Absent {
+                    return Err(self.stop(hop, step, Failure::NotStarted { command, words }));
                 }
             }
         }
@@ -1080,19 +1116,15 @@ impl Upgrade<'_> {
         Ok(moved)
     }
 
-    /// The job that this hop's journal knows to run, or may have been started
-    /// just before the tool was ended.
-    fn running_job(&mut self, hop: &Hop) -> Result<Option<JobId>, Halt> {
-        let mut open = Vec::new();
-        for step in [StepKind::Backends, StepKind::Clients] {
-            let jobs = self.journal.story().jobs(hop.number, step);
-            open.extend(
-                jobs.into_iter()
-                    .filter(|(_, ended)| ended.is_none())
-                    .map(|(id, _)| (step, id.clone())),
-            );
-        }
-        for (step, id) in open {
+    /// The job of a step that this hop's journal does not know to have ended:
+    /// it may run, or may have been started just before the tool was ended.
+    fn running_job(&mut self, hop: &Hop, step: StepKind) -> Result<Option<JobId>, Halt> {
+        let jobs = self.journal.story().jobs(hop.number, step).into_iter();
+        let open: Vec<JobId> = jobs
+            .filter(|(_, ended)| ended.is_none())
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in open {
             match self.look_patiently(hop, step, &id)? {
                 JobState::Running | JobState::Ended(_) => return Ok(Some(id)),
                 // Written down, never started: as good as not written down.
@@ -1104,6 +1136,37 @@ impl Upgrade<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// Lets a command end that runs there and that this journal does not know:
+    /// its own journal was lost. A second one is never started beside it.
+    fn let_end(&mut self, hop: &Hop) -> Result<(), Halt> {
+        let since = self.clock.now();
+        loop {
+            let deadline = Deadline::within(Duration::from_secs(60));
+            match self.executor.running(&deadline) {
+                Ok(None) => return Ok(()),
+                Ok(Some(job)) => {
+                    let story = self.journal.story();
+                    let ours = StepKind::WITH_JOBS
+                        .into_iter()
+                        .flat_map(|step| story.jobs(hop.number, step))
+                        .any(|(id, _)| *id == job);
+                    if ours {
+                        // Its step finds it.
+                        return Ok(());
+                    }
+                    self.watcher.on_event(&Event::Found { job: &job });
+                    // How it ended does not matter: the cluster is asked.
+                    self.watch(hop, StepKind::Backends, &job)?;
+                }
+                Err(error) if self.elapsed(since) > self.limits.patience.limit => {
+                    let words = error.to_string();
+                    return Err(self.stop(hop, StepKind::Gate, Failure::NotSeen(words)));
+                }
+                Err(_) => self.pause(hop, StepKind::Gate)?,
+            }
+        }
     }
 
     fn look_patiently(&mut self, hop: &Hop, step: StepKind, job: &JobId) -> Result<JobState, Halt> {
@@ -1244,14 +1307,19 @@ impl Upgrade<'_> {
     }
 
     /// The name of the next job of a step; that of the last one where it was
-    /// written down and never started.
+    /// written down and never started, or still runs, or ended unseen: then
+    /// starting it starts nothing, and it is watched.
     fn next_job(&mut self, hop: &Hop, step: StepKind) -> Result<JobId, Halt> {
         let jobs = self.journal.story().jobs(hop.number, step);
         let count = jobs.len();
         if let Some((last, None)) = jobs.last() {
             let last = (*last).clone();
-            if self.look_patiently(hop, step, &last)? == JobState::Absent {
-                return Ok(last);
+            match self.look_patiently(hop, step, &last)? {
+                JobState::Lost => self.write(Entry::JobEnded {
+                    job: last,
+                    state: JobState::Lost,
+                })?,
+                JobState::Absent | JobState::Running | JobState::Ended(_) => return Ok(last),
             }
         }
         let word = match step {
@@ -1268,14 +1336,16 @@ impl Upgrade<'_> {
     }
 
     fn agree(&mut self, hop: &Hop, step: StepKind, question: &str) -> Result<(), Halt> {
-        if self.ask_operator(question)? {
+        if self.ask_operator(hop, step, question)? {
             return Ok(());
         }
         Err(self.stop(hop, step, Failure::Declined(question.to_owned())))
     }
 
-    fn ask_operator(&mut self, question: &str) -> Result<bool, Halt> {
+    fn ask_operator(&mut self, hop: &Hop, step: StepKind, question: &str) -> Result<bool, Halt> {
         let yes = self.operator.agrees(question);
+        // To leave is no answer.
+        self.stay(hop, step)?;
         self.write(Entry::Asked {
             question: question.to_owned(),
             yes,
@@ -1349,6 +1419,11 @@ impl Upgrade<'_> {
         if !self.clock.leaving() {
             self.clock.sleep(time);
         }
+        self.stay(hop, step)
+    }
+
+    /// Ends the work when the operator leaves.
+    fn stay(&self, hop: &Hop, step: StepKind) -> Result<(), Halt> {
         if self.clock.leaving() {
             return Err(Halt::Detached(Detached {
                 hop: hop.number,

@@ -40,6 +40,14 @@ pub enum Failure {
         /// The phase that the cluster names.
         phase: String,
     },
+    /// Containers run a later release than the one that they are to be brought to.
+    #[error("{} on a later release than {to}", counted(.later.len(), "backend container"))]
+    Beyond {
+        /// The release of the hop.
+        to: Version,
+        /// Those that do.
+        later: Vec<String>,
+    },
     /// The release could not be downloaded.
     #[error("the release could not be got")]
     Get {
@@ -224,6 +232,9 @@ impl Failure {
             | Self::VersionUnchanged { left, .. } => {
                 vec![format!("not upgraded: {}", fold_names(left))]
             }
+            Self::Beyond { later, .. } => {
+                vec![format!("on a later release: {}", fold_names(later))]
+            }
             Self::Clients {
                 done, failed, left, ..
             } => [("upgraded", done), ("failed", failed), ("not tried", left)]
@@ -245,6 +256,9 @@ impl Failure {
             }
             Self::HalfWay { .. } => {
                 "`checker upgrade --resume --target-version V` goes on with it; `checker upgrade status` shows where it stands.".to_owned()
+            }
+            Self::Beyond { .. } => {
+                "Somebody else upgrades this cluster, or has upgraded it, to another release: leave it to them. Nothing goes back to an earlier release. When they are done, start `checker upgrade` anew: it plans from where the cluster is.".to_owned()
             }
             Self::Get { .. } => format!(
                 "Nothing was begun on the cluster. See that the distribution site and its token are right (--from, --token-file), or give the package (--package FILE.tar); {resume}."
