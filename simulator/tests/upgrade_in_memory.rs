@@ -5,7 +5,9 @@ use std::time::Duration;
 use checker_core::Deadline;
 use checker_core::evidence::End;
 use checker_core::facts::find_json;
-use checker_core::ndu::executor::{ExecuteError, Executor as _, Job, JobId, JobState, JobView, Secret};
+use checker_core::ndu::executor::{
+    ExecuteError, Executor as _, Job, JobId, JobState, JobView, Secret,
+};
 use checker_core::source::Source as _;
 use checker_simulator::UpgradeSimulator;
 

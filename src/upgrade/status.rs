@@ -165,7 +165,9 @@ fn status(
     } else if gate_closed {
         (
             "stopped",
-            format!("Mend what closed the gate (`checker --target-version V` shows it), then {resume}."),
+            format!(
+                "Mend what closed the gate (`checker --target-version V` shows it), then {resume}."
+            ),
         )
     } else {
         ("interrupted", format!("{resume} goes on with it."))
