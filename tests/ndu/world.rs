@@ -159,6 +159,7 @@ pub(crate) struct OpenGate {
 
 impl Gatekeeper for OpenGate {
     fn ask(&mut self, cluster: &ClusterState, target: &Version) -> Result<GateAnswer, String> {
+        assert_eq!((cluster.upgrading(), cluster.converting()), (false, None));
         self.asked.push((cluster.release.clone(), target.clone()));
         let open = self.closed_from.is_none_or(|n| self.asked.len() <= n);
         let from = self.releases.iter().position(|r| *r == cluster.release);
@@ -223,9 +224,7 @@ impl Gatekeeper for RealGate {
         let acceptances: Vec<_> = self
             .accepted
             .iter()
-            .map(|check| {
-                Acceptance::new(check, None, "known", "alice", None).expect("complete")
-            })
+            .map(|check| Acceptance::new(check, None, "known", "alice", None).expect("complete"))
             .collect();
         gate::accept(&mut run.report, &acceptances);
         let decision = gate::decide(
@@ -257,20 +256,35 @@ pub(crate) fn data() -> ReleaseData {
 }
 
 /// Goes several steps at a look: looking is what takes time.
-pub(crate) struct Striding<'a>(pub(crate) &'a UpgradeSimulator);
+pub(crate) struct Striding<'a> {
+    pub(crate) sim: &'a UpgradeSimulator,
+    /// So many steps more than one.
+    pub(crate) more: usize,
+    /// The option that brings the release to the backends has its other name.
+    pub(crate) renamed: bool,
+}
 
 impl Executor for Striding<'_> {
     fn start(&self, job: &Job, deadline: &Deadline) -> Result<(), ExecuteError> {
-        self.0.start(job, deadline)
+        let mut job = job.clone();
+        for word in job.words.iter_mut().filter(|_| self.renamed) {
+            let other = match word.as_str() {
+                "--prepare-only" => "--distribute-version",
+                "--distribute-version" => "--prepare-only",
+                _ => continue,
+            };
+            other.clone_into(word);
+        }
+        self.sim.start(&job, deadline)
     }
 
     fn look(&self, id: &JobId, from: u64, deadline: &Deadline) -> Result<JobView, ExecuteError> {
-        self.0.advance(id, 3);
-        self.0.look(id, from, deadline)
+        self.sim.advance(id, self.more);
+        self.sim.look(id, from, deadline)
     }
 
     fn running(&self, deadline: &Deadline) -> Result<Option<JobId>, ExecuteError> {
-        self.0.running(deadline)
+        self.sim.running(deadline)
     }
 }
 
@@ -286,6 +300,9 @@ pub(crate) struct World {
     pub(crate) notes: Notes,
     pub(crate) gate: OpenGate,
     pub(crate) says: Says,
+    /// So many steps between two looks at a command.
+    pub(crate) stride: usize,
+    pub(crate) renamed: bool,
     runs: usize,
 }
 
@@ -299,7 +316,11 @@ impl World {
             clock: Arc::new(VirtualClock::new()),
             dir: tempfile::tempdir().expect("a directory"),
             options: Options::default(),
-            limits: Limits::default(),
+            // Looking is what takes time.
+            limits: Limits {
+                interval: Duration::from_secs(60),
+                ..Limits::default()
+            },
             data: data(),
             gate: OpenGate {
                 releases: releases.clone(),
@@ -308,6 +329,8 @@ impl World {
             releases,
             notes: Notes::default(),
             says: Says::new(true),
+            stride: 3,
+            renamed: false,
             runs: 0,
         }
     }
@@ -393,7 +416,11 @@ impl World {
         let clock = Arc::clone(&self.clock);
         let mut upgrade = Upgrade {
             source: Arc::<UpgradeSimulator>::clone(&sim),
-            executor: &Striding(&sim),
+            executor: &Striding {
+                sim: &sim,
+                more: self.stride,
+                renamed: self.renamed,
+            },
             clock: &*clock,
             gate,
             operator: &mut self.says,
