@@ -10,10 +10,12 @@ mod status;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use checker_core::Version;
 use checker_core::deadline::Deadline;
+use checker_core::facts::Missing;
 use checker_core::ndu::commands::Dialect;
 use checker_core::ndu::executor::Secret;
 use checker_core::ndu::journal::{Entry, Journal, JournalError};
@@ -21,8 +23,9 @@ use checker_core::ndu::observe::ClusterState;
 use checker_core::ndu::plan::{
     ClientChoice, ClientOptions, Distribution, Hops, Options, Plan, Until,
 };
-use checker_core::ndu::run::{Limits, Operator, Upgrade, new_run_id};
+use checker_core::ndu::run::{Clock, Limits, Operator, Upgrade, new_run_id};
 use checker_core::release_data::ReleaseData;
+use checker_core::source::Source;
 use checker_core::upgrade_path;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -39,7 +42,7 @@ use place::Place;
 const TOKEN: &str = "CHECKER_DIST_TOKEN";
 
 /// How long finding out what the cluster is like may take.
-const FIRST_LOOK: std::time::Duration = std::time::Duration::from_secs(120);
+const FIRST_LOOK: Duration = Duration::from_secs(120);
 
 pub(crate) fn run(arguments: UpgradeArgs) -> Result<Exit, Failure> {
     match arguments.command {
@@ -81,7 +84,12 @@ fn upgrade(arguments: UpgradeArgs) -> Result<Exit, Failure> {
         .context("setting up the handling of signals")
         .map_err(Failure::internal)?;
 
-    let state = ClusterState::observe(&*source, &Deadline::within(FIRST_LOOK))
+    let patience = if arguments.resume {
+        place.limits(Limits::default()).patience.limit
+    } else {
+        Duration::ZERO
+    };
+    let state = first_look(&*source, patience, &clock)
         .map_err(|missing| anyhow!("the cluster can't be looked at: {missing}"))
         .map_err(|error| Failure {
             error,
@@ -213,6 +221,24 @@ fn upgrade(arguments: UpgradeArgs) -> Result<Exit, Failure> {
         }
     };
     outcome::show(&outcome, &keeper, arguments.format, &settings.shown)
+}
+
+/// What the cluster is like. In the middle of an upgrade, while its leader is
+/// handed over, it may not answer for a while.
+fn first_look(
+    source: &dyn Source,
+    patience: Duration,
+    clock: &dyn Clock,
+) -> Result<ClusterState, Missing> {
+    let begun = Instant::now();
+    loop {
+        match ClusterState::observe(source, &Deadline::within(FIRST_LOOK)) {
+            Err(_) if begun.elapsed() < patience && !clock.leaving() => {
+                clock.sleep(Duration::from_secs(1));
+            }
+            seen => return seen,
+        }
+    }
 }
 
 /// Where the journal's upgrade goes; it must be where the operator wants to go.

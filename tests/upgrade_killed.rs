@@ -307,12 +307,12 @@ fn killed_again_and_again() {
     let rehearsal = Rehearsal::of("ndu-computes-cleanup", "2");
     let mut child = rehearsal.start(&[]);
     let mut kills = 0;
-    while rehearsal.kill_at(&mut child, rehearsal.lines().len().max(1) + 5) {
+    while rehearsal.kill_at(&mut child, rehearsal.lines().len().max(1) + 11) {
         kills += 1;
         assert!(kills < 60, "{:#?}", rehearsal.lines());
         child = rehearsal.start(&["--resume"]);
     }
-    assert!(kills > 3, "{kills}");
+    assert!(kills > 2, "{kills}");
     rehearsal.ended(&mut child).with(0, "UPGRADED");
     rehearsal.assert_upgraded();
 }
@@ -324,10 +324,7 @@ fn a_second_one_is_refused() {
     rehearsal.in_the_middle(2);
     rehearsal.assert_status("running", "Nothing");
     let words = format!("process {} on ", child.id());
-    for more in [&[][..], &["--resume"], &["--dry-run"]] {
-        if more == ["--dry-run"] {
-            continue;
-        }
+    for more in [&[][..], &["--resume"]] {
         let output = rehearsal
             .command(&rehearsal.arguments(more))
             .output()

@@ -2,6 +2,7 @@
 //! the cluster.
 
 use std::fmt::Write as _;
+use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use checker_core::Version;
@@ -19,6 +20,12 @@ use crate::settings::Settings;
 
 /// How many of the journal's lines are shown.
 const SHOWN: usize = 8;
+
+/// For how long a cluster may not answer before only the journal is told.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// The shape that automation reads; it only grows.
 #[derive(Debug, Serialize)]
@@ -64,8 +71,15 @@ pub(super) fn run(arguments: UpgradeStatusArgs) -> Result<Exit, Failure> {
         .and_then(|()| place.source())
         .map_err(|failure| format!("{:#}", failure.error))
         .and_then(|source| {
-            let deadline = Deadline::within(super::FIRST_LOOK);
-            ClusterState::observe(&*source, &deadline).map_err(|missing| missing.to_string())
+            // A hand-over of the leader takes seconds.
+            let begun = Instant::now();
+            loop {
+                let deadline = Deadline::within(super::FIRST_LOOK);
+                match ClusterState::observe(&*source, &deadline) {
+                    Err(_) if begun.elapsed() < PATIENCE => std::thread::sleep(PAUSE),
+                    seen => break seen.map_err(|missing| missing.to_string()),
+                }
+            }
         });
     let dir = place.state_dir();
     let guid = match &seen {
