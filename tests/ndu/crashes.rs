@@ -213,23 +213,24 @@ const AND_THE_PHASE: &[&str] = &[
 ];
 
 #[rstest]
-#[case::one_hop(one_hop, SAFE, 1)]
-#[case::with_an_override(overridden, SAFE, 2)]
-#[case::two_hops(two_hops, SAFE, 3)]
-#[case::with_a_failed_cleanup(cleanup, AND_THE_PHASE, 2)]
+#[case::one_hop(one_hop, SAFE, 2)]
+#[case::with_an_override(overridden, SAFE, 4)]
+#[case::two_hops(two_hops, SAFE, 8)]
+#[case::with_a_failed_cleanup(cleanup, AND_THE_PHASE, 5)]
 fn ended_at_every_moment(
     #[case] make: fn() -> World,
     #[case] safe_twice: &[&str],
     #[case] stride: usize,
     #[values(false, true)] after: bool,
 ) {
-    // The longer ones at every second or third moment, the others at all.
-    let mut at = usize::from(after) % stride;
+    // Not at every moment in each, for the time that it takes; before the one
+    // and after the one before it are nearly the same.
+    let mut at = usize::from(after) * stride / 2;
     let mut ends = 0;
     while ends_well(make, at, after, safe_twice) {
         ends += 1;
         at += stride;
         assert!(at < 1000, "it never ends");
     }
-    assert!(ends > 15, "{ends}");
+    assert!(ends > 8, "{ends}");
 }

@@ -451,6 +451,43 @@ mod tests {
     }
 
     #[test]
+    fn what_runs_is_found_by_whoever_asks() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let jobs = jobs(dir.path(), &["sh", "-c"]);
+        assert_eq!(jobs.running(&soon()), Ok(None));
+        let job = job("a-1", &["sleep 60"]);
+        jobs.start(&job, &soon()).expect("started");
+        assert_eq!(jobs.running(&soon()), Ok(Some(job.id.clone())));
+        let process = std::fs::read_to_string(dir.path().join("a-1/process")).expect("readable");
+        let shell: i32 = process
+            .split(' ')
+            .next()
+            .and_then(|n| n.parse().ok())
+            .expect("a number");
+        let shell = rustix::process::Pid::from_raw(shell).expect("a process");
+        // Its shell alone is killed: what it ran goes on.
+        rustix::process::kill_process(shell, rustix::process::Signal::KILL).expect("killed");
+        assert_eq!(
+            jobs.look(&job.id, 0, &soon()).expect("seen").state,
+            JobState::Running
+        );
+        let other = super::tests::job("a-2", &["true"]);
+        assert_eq!(
+            jobs.start(&other, &soon()),
+            Err(ExecuteError::Busy(job.id.clone()))
+        );
+        rustix::process::kill_process_group(shell, rustix::process::Signal::KILL).expect("killed");
+        let begun = Instant::now();
+        while jobs.running(&soon()) != Ok(None) && begun.elapsed() < Duration::from_secs(20) {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        assert_eq!(
+            jobs.look(&job.id, 0, &soon()).expect("seen").state,
+            JobState::Lost
+        );
+    }
+
+    #[test]
     fn a_directory_that_cannot_be_made_is_told() {
         let jobs = jobs(Path::new("/proc/none"), &["sh", "-c"]);
         let error = jobs

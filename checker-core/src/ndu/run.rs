@@ -302,6 +302,9 @@ const TAIL: usize = 20;
 /// How long the gate's word holds before the containers are touched.
 const GATE_HOLDS: Duration = Duration::from_secs(15 * 60);
 
+/// How long the cluster is asked for its dialect, while it does not answer.
+const DIALECT: Duration = Duration::from_secs(30);
+
 /// How often one step's command is tried anew within one run of the tool.
 const RETRIES: usize = 1;
 
@@ -1256,9 +1259,17 @@ impl Upgrade<'_> {
     }
 
     fn way_in(&mut self, hop: &Hop, step: StepKind) -> Result<(Dialect, Entrance), Halt> {
+        let since = self.clock.now();
+        let dialect = loop {
+            let deadline = Deadline::within(Duration::from_secs(60));
+            match Dialect::answered(&*self.source, &deadline) {
+                Some(dialect) => break dialect,
+                // It answers something else: older ones do.
+                None if self.elapsed(since) > DIALECT => break Dialect::LocalRun,
+                None => self.rest(hop, step, self.limits.patience.pause)?,
+            }
+        };
         let state = self.observe(hop, step)?;
-        let deadline = Deadline::within(Duration::from_secs(60));
-        let dialect = Dialect::of(&*self.source, &deadline);
         Ok((dialect, self.options.entrance(&state, self.here.as_deref())))
     }
 
