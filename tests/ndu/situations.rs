@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use checker_core::ndu::commands;
 use checker_core::ndu::executor::{Executor as _, Job};
 use checker_core::ndu::journal::Entry;
 use checker_core::ndu::observe::Phase;
@@ -200,6 +201,32 @@ fn an_end_in_the_second_hop_is_gone_on_with_there() {
         commands[before].contains("--in 5.1.25 upgrade --ndu-"),
         "{commands:?}"
     );
+    world.assert_upgraded();
+}
+
+#[test]
+fn an_end_while_the_second_hop_prepares_and_goes_on() {
+    let mut world = two_hops();
+    let last = "weka local run --container drives0 --in 5.1.25 upgrade";
+    let sim = Arc::clone(&world.sim);
+    let clock = Arc::clone(&world.clock);
+    world.clock.on_sleep(move |_| {
+        let started = sim.started();
+        let shown = started.last().map(|job| commands::shown(&job.words));
+        clock.leave(shown.as_deref() == Some(last));
+    });
+    let outcome = world.run(false);
+    assert!(matches!(outcome, Outcome::Detached(left) if left.hop == 2));
+    come_back(&world);
+    let (sim, job) = (
+        Arc::clone(&world.sim),
+        world.sim.started().pop().expect("a job"),
+    );
+    // It goes on while the hop before it is looked at.
+    world.clock.on_sleep(move |_| sim.advance(&job.id, 3));
+    let before = world.commands().len();
+    done(&world.run(true));
+    assert_eq!(world.commands().len(), before);
     world.assert_upgraded();
 }
 

@@ -41,17 +41,6 @@ pub enum StepKind {
 }
 
 impl StepKind {
-    /// Those that start commands.
-    pub const WITH_JOBS: [Self; 7] = [
-        Self::Get,
-        Self::Prepare,
-        Self::Distribute,
-        Self::Override,
-        Self::Backends,
-        Self::OverrideRemoval,
-        Self::Clients,
-    ];
-
     /// A few words.
     #[must_use]
     pub fn title(self) -> &'static str {

@@ -14,7 +14,9 @@
 //!
 //! "One at a time" holds because a job's name is written to the journal before
 //! it is started, starting a name twice starts nothing, and no job is started
-//! while another runs there.
+//! while another runs there. One that runs, or ended while nobody looked, is
+//! found by its name and looked at to its end; where its journal was lost, it is
+//! let end before anything else is begun.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -344,20 +346,18 @@ impl Upgrade<'_> {
                 target: releases[count].clone(),
             };
             let state = self.observe(&hop, StepKind::Gate)?;
-            // A later release somewhere, an earlier one nowhere: this hop is
-            // history, and the next one may be half-way.
+            // What was done, by the journal or by a later release somewhere, is
+            // history when no container runs an earlier one: the next hop may
+            // be under way. The last hop is always looked at once more.
+            let was_done = self.journal.story().hop_done(hop.number);
             let later = state.backends.iter().any(|c| c.is_beyond(&hop.to));
-            if later && !state.backends.iter().any(|c| c.is_before(&hop.to)) && n + 1 < count {
+            let earlier = state.backends.iter().any(|c| c.is_before(&hop.to));
+            if (was_done || later) && !earlier && n + 1 < count {
                 continue;
             }
             if gone > 0 && self.options.hops == super::plan::Hops::Next {
                 break;
             }
-            // What was done and written down before an interruption is looked
-            // at again, but is not the next hop any more.
-            let was_done = self.journal.story().hop_done(hop.number)
-                && state.left(&hop.to).is_empty()
-                && !state.upgrading();
             self.watcher.on_event(&Event::HopBegun {
                 hop: hop.number,
                 of: hop.of,
@@ -1150,12 +1150,10 @@ impl Upgrade<'_> {
             match self.executor.running(&deadline) {
                 Ok(None) => return Ok(()),
                 Ok(Some(job)) => {
-                    let story = self.journal.story();
-                    let ours = StepKind::WITH_JOBS
-                        .into_iter()
-                        .flat_map(|step| story.jobs(hop.number, step))
-                        .any(|(id, _)| *id == job);
-                    if ours {
+                    let mut lines = self.journal.story().lines().iter();
+                    let ours =
+                        |entry: &Entry| matches!(entry, Entry::Job { job: j, .. } if *j == job);
+                    if lines.any(|line| ours(&line.entry)) {
                         // Its step finds it.
                         return Ok(());
                     }
