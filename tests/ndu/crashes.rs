@@ -232,5 +232,5 @@ fn ended_at_every_moment(
         at += stride;
         assert!(at < 1000, "it never ends");
     }
-    assert!(ends * stride > 30, "{ends}");
+    assert!(ends * stride >= 25, "{ends}");
 }
