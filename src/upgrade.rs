@@ -9,11 +9,14 @@ mod status;
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use checker_core::Version;
 use checker_core::deadline::Deadline;
 use checker_core::evidence::Redactor;
+use checker_core::facts::Missing;
 use checker_core::ndu::commands::Dialect;
 use checker_core::ndu::executor::Secret;
 use checker_core::ndu::journal::{Entry, Journal, JournalError, Line};
@@ -21,9 +24,12 @@ use checker_core::ndu::observe::ClusterState;
 use checker_core::ndu::plan::{
     ClientChoice, ClientOptions, Distribution, Hops, Options, Plan, Until,
 };
-use checker_core::ndu::run::{Limits, Operator, Upgrade, new_run_id};
+use checker_core::ndu::run::{Clock, Limits, Operator, Upgrade, new_run_id};
 use checker_core::release_data::ReleaseData;
+use checker_core::source::Source;
 use checker_core::upgrade_path;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 
 use crate::args::{CheckArgs, Format, HopsArg, OutputArgs, UpgradeArgs, UpgradeCommand};
 use crate::exit::{Exit, Failure};
@@ -37,7 +43,7 @@ use place::Place;
 const TOKEN: &str = "CHECKER_DIST_TOKEN";
 
 /// How long finding out what the cluster is like may take.
-const FIRST_LOOK: std::time::Duration = std::time::Duration::from_secs(120);
+const FIRST_LOOK: Duration = Duration::from_secs(120);
 
 pub(crate) fn run(arguments: UpgradeArgs) -> Result<Exit, Failure> {
     match arguments.command {
@@ -83,7 +89,12 @@ fn upgrade(arguments: UpgradeArgs) -> Result<Exit, Failure> {
         .context("setting up the handling of signals")
         .map_err(Failure::internal)?;
 
-    let state = ClusterState::observe(&*source, &Deadline::within(FIRST_LOOK))
+    let patience = if arguments.resume {
+        place.limits(Limits::default()).patience.limit
+    } else {
+        Duration::ZERO
+    };
+    let state = first_look(&*source, patience, &clock)
         .map_err(|missing| anyhow!("the cluster can't be looked at: {missing}"))
         .map_err(|error| Failure {
             error,
@@ -98,10 +109,15 @@ fn upgrade(arguments: UpgradeArgs) -> Result<Exit, Failure> {
     } else {
         None
     };
-    let (run, releases) = match &taken_up {
+    // One that was cut off before its first line tells nothing: it is begun in.
+    let told = taken_up
+        .as_ref()
+        .filter(|journal| !journal.story().lines().is_empty());
+    let (run, releases) = match told {
         Some(journal) => planned(journal, &target)?,
         None => (new_run_id(), way(&settings.data, &state, &target)?),
     };
+    known_clients(&options, &state)?;
     let deadline = Deadline::within(FIRST_LOOK);
     let here = source.here().map(|server| server.hostname);
     let plan = Plan::new(
@@ -121,7 +137,10 @@ fn upgrade(arguments: UpgradeArgs) -> Result<Exit, Failure> {
     }
     // The plan is for the eyes; a program that reads JSON gets the outcome alone.
     output::note(&plan.text(&output::on_stderr(settings.shown.no_color)));
-    let mut operator = Asked { yes: arguments.yes };
+    let mut operator = Asked {
+        yes: arguments.yes,
+        leaving: clock.leaving_flag(),
+    };
     if !arguments.yes && !begin(&mut operator)? {
         output::note("Nothing was begun.");
         return Ok(Exit::Failures);
@@ -208,6 +227,24 @@ fn upgrade(arguments: UpgradeArgs) -> Result<Exit, Failure> {
     exit
 }
 
+/// What the cluster is like. In the middle of an upgrade, while its leader is
+/// handed over, it may not answer for a while.
+fn first_look(
+    source: &dyn Source,
+    patience: Duration,
+    clock: &dyn Clock,
+) -> Result<ClusterState, Missing> {
+    let begun = Instant::now();
+    loop {
+        match ClusterState::observe(source, &Deadline::within(FIRST_LOOK)) {
+            Err(_) if begun.elapsed() < patience && !clock.leaving() => {
+                clock.sleep(Duration::from_secs(1));
+            }
+            seen => return seen,
+        }
+    }
+}
+
 /// Where the journal's upgrade goes; it must be where the operator wants to go.
 fn planned(journal: &Journal, target: &Version) -> Result<(String, Vec<Version>), Failure> {
     let story = journal.story();
@@ -223,6 +260,24 @@ fn planned(journal: &Journal, target: &Version) -> Result<(String, Vec<Version>)
             "the upgrade that was interrupted goes to {}, not to {target}; give --target-version {0}, or move {} away",
             planned.map(ToString::to_string).unwrap_or_default(),
             journal.path().display()
+        ))),
+    }
+}
+
+/// Ids that are no clients would be left out without a word.
+fn known_clients(options: &Options, state: &ClusterState) -> Result<(), Failure> {
+    let Some(clients) = &options.clients else {
+        return Ok(());
+    };
+    let named = match &clients.which {
+        ClientChoice::All => &[][..],
+        ClientChoice::Ids(ids) => ids.as_slice(),
+    };
+    let mut all = named.iter().chain(&clients.drop);
+    match all.find(|id| !state.clients.iter().any(|c| c.id == **id)) {
+        None => Ok(()),
+        Some(id) => Err(Failure::usage(anyhow!(
+            "{id} is no client of this cluster; `weka cluster container --clients` shows their ids"
         ))),
     }
 }
@@ -366,6 +421,27 @@ fn begin(operator: &mut Asked) -> Result<bool, Failure> {
 /// Someone at the terminal, or `--yes`.
 struct Asked {
     yes: bool,
+    leaving: Arc<AtomicBool>,
+}
+
+impl Asked {
+    /// Waits for a line, or until the operator leaves.
+    fn answered(&self) -> bool {
+        let stdin = std::io::stdin();
+        while !self.leaving.load(Ordering::Relaxed) {
+            let mut files = [PollFd::new(&stdin, PollFlags::IN)];
+            let glance = Timespec {
+                tv_sec: 0,
+                tv_nsec: 100_000_000,
+            };
+            match poll(&mut files, Some(&glance)) {
+                Ok(0) | Err(Errno::INTR) => {}
+                // Whatever is wrong with it, reading tells.
+                Ok(_) | Err(_) => return true,
+            }
+        }
+        false
+    }
 }
 
 impl Operator for Asked {
@@ -380,6 +456,11 @@ impl Operator for Asked {
         let mut err = std::io::stderr().lock();
         let _ = write!(err, "{question} [y/N] ");
         let _ = err.flush();
+        drop(err);
+        if !self.answered() {
+            output::note("");
+            return false;
+        }
         let mut answer = String::new();
         let read = std::io::stdin().lock().read_line(&mut answer);
         read.is_ok() && matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")

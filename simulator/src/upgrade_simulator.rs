@@ -140,6 +140,13 @@ impl UpgradeSimulator {
 }
 
 impl Inner {
+    /// The job that runs, if one does.
+    fn running(&self) -> Option<JobId> {
+        let mut jobs = self.jobs.iter();
+        let found = jobs.find(|(_, job)| job.state == JobState::Running);
+        found.map(|(id, _)| id.clone())
+    }
+
     fn advance(&mut self, id: &JobId) {
         let Some(job) = self.jobs.get_mut(id) else {
             return;
@@ -204,12 +211,19 @@ impl Executor for UpgradeSimulator {
             return Err(failed("the server was not reached"));
         }
         if !inner.jobs.contains_key(&job.id) {
+            if let Some(other) = inner.running() {
+                return Err(ExecuteError::Busy(other));
+            }
             inner.start(job);
         }
         match failing {
             Some(_) => Err(failed("the connection was cut")),
             None => Ok(()),
         }
+    }
+
+    fn running(&self, _: &Deadline) -> Result<Option<JobId>, ExecuteError> {
+        Ok(self.inner().running())
     }
 
     fn look(&self, id: &JobId, from: u64, _: &Deadline) -> Result<JobView, ExecuteError> {

@@ -5,7 +5,9 @@ use std::time::Duration;
 use checker_core::Deadline;
 use checker_core::evidence::End;
 use checker_core::facts::find_json;
-use checker_core::ndu::executor::{Executor as _, Job, JobId, JobState, JobView, Secret};
+use checker_core::ndu::executor::{
+    ExecuteError, Executor as _, Job, JobId, JobState, JobView, Secret,
+};
 use checker_core::source::Source as _;
 use checker_simulator::UpgradeSimulator;
 
@@ -82,12 +84,14 @@ fn a_job_is_started_once() {
     simulator.start(&one, &deadline()).expect("nothing");
     assert_eq!(simulator.started().len(), 1);
     assert_eq!(simulator.current().upgrade.phase, phase);
-    // Another one beside it is refused by the cluster.
+    // Another one beside it is not started.
     let two = job("two", &format!("{UPGRADE} --ndu-drives-phase"));
-    simulator.start(&two, &deadline()).expect("started");
-    let (state, output) = end(&simulator, &two);
-    assert_eq!(state, JobState::Ended(1));
-    assert_eq!(output, "error: another upgrade is already running\n");
+    let busy = ExecuteError::Busy(one.id.clone());
+    assert_eq!(simulator.start(&two, &deadline()), Err(busy));
+    assert_eq!(
+        simulator.running(&deadline()).expect("known"),
+        Some(one.id.clone())
+    );
     assert_eq!(end(&simulator, &one).0, JobState::Ended(0));
 }
 

@@ -12,14 +12,14 @@ use checker_core::Version;
 use checker_core::fleet::{LiveOptions, LiveSource};
 use checker_core::ndu::detached::{Detached, LocalShell};
 use checker_core::ndu::executor::Executor;
-use checker_core::ndu::journal::{self, Story};
+use checker_core::ndu::journal::{self, JournalError, Story};
 use checker_core::ndu::observe::Patience;
 use checker_core::ndu::run::Limits;
 use checker_core::source::Source;
 use checker_simulator::{FileSource, Scenario, StandinState};
 
 use crate::args::{ReachArgs, StateArgs};
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 use crate::settings::SourceChoice;
 
 /// Where it all stands, and how the cluster is reached.
@@ -72,6 +72,19 @@ impl Place {
             .with_context(|| dir.display().to_string())
             .map_err(Failure::internal)?;
         if !goes_on {
+            // One that is under way must keep its cluster.
+            let guid = &parsed.cluster().guid;
+            match journal::holder(&dir, guid) {
+                Ok(None) => {}
+                Ok(Some(holder)) => {
+                    return Err(Failure {
+                        error: anyhow::Error::from(JournalError::Locked { holder })
+                            .context("nothing was begun"),
+                        exit: Exit::Failures,
+                    });
+                }
+                Err(error) => return Err(Failure::internal(error)),
+            }
             let mut new = StandinState::new(parsed.cluster());
             if let Some(pace) = arguments.pace {
                 new.pace_ms = pace;

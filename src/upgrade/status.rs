@@ -2,6 +2,7 @@
 //! the cluster.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use checker_core::Version;
@@ -15,6 +16,12 @@ use crate::args::{CheckArgs, Format, UpgradeStatusArgs};
 use crate::exit::{Exit, Failure};
 use crate::output;
 use crate::settings::Settings;
+
+/// For how long a cluster may not answer before only the journal is told.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(500);
 
 pub(super) fn run(arguments: UpgradeStatusArgs) -> Result<Exit, Failure> {
     let mut place = Place::new(&arguments.place, &arguments.reach, true)?;
@@ -31,8 +38,15 @@ pub(super) fn run(arguments: UpgradeStatusArgs) -> Result<Exit, Failure> {
         .and_then(|()| place.source())
         .map_err(|failure| format!("{:#}", failure.error))
         .and_then(|source| {
-            let deadline = Deadline::within(super::FIRST_LOOK);
-            ClusterState::observe(&*source, &deadline).map_err(|missing| missing.to_string())
+            // A hand-over of the leader takes seconds.
+            let begun = Instant::now();
+            loop {
+                let deadline = Deadline::within(super::FIRST_LOOK);
+                match ClusterState::observe(&*source, &deadline) {
+                    Err(_) if begun.elapsed() < PATIENCE => std::thread::sleep(PAUSE),
+                    seen => break seen.map_err(|missing| missing.to_string()),
+                }
+            }
         });
     let dir = place.state_dir();
     let guid = match &seen {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::observe::{Phase, ask};
 use crate::deadline::Deadline;
 use crate::evidence::{Redactor, Store};
-use crate::facts::View;
+use crate::facts::{View, says_unknown};
 use crate::source::{ClusterCommand, Source};
 use crate::version::Version;
 
@@ -36,11 +36,22 @@ impl Dialect {
     /// What this cluster has: the wrapper, where its command line knows it.
     #[must_use]
     pub fn of(source: &dyn Source, deadline: &Deadline) -> Self {
+        Self::answered(source, deadline).unwrap_or(Self::LocalRun)
+    }
+
+    /// The same; `None` when the cluster does not answer just now, as in a
+    /// hand-over of its leader.
+    pub(super) fn answered(source: &dyn Source, deadline: &Deadline) -> Option<Self> {
         let mut store = Store::default();
         ask(source, &FEATURES, deadline, &Redactor::new(), &mut store);
-        match View::cluster(&store).success(FEATURES.key) {
-            Ok(record) if record.stdout_text().contains("ndu_supported") => Self::Wrapper,
-            _ => Self::LocalRun,
+        let view = View::cluster(&store);
+        match view.success(FEATURES.key) {
+            Ok(record) if record.stdout_text().contains("ndu_supported") => Some(Self::Wrapper),
+            Ok(_) => Some(Self::LocalRun),
+            Err(_) => view
+                .record(FEATURES.key)
+                .is_ok_and(says_unknown)
+                .then_some(Self::LocalRun),
         }
     }
 }
@@ -233,6 +244,9 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::evidence::{End, NotRun, RawRecord};
+    use crate::server::Server;
+    use crate::source::{ServerAnswer, ServerProbe, SourceKind};
 
     fn at(port: Option<u16>) -> Entrance {
         Entrance {
@@ -243,6 +257,57 @@ mod tests {
 
     fn to(text: &str) -> Version {
         text.parse().expect("a release")
+    }
+
+    /// A cluster that says the same to everything.
+    struct Says(i32, &'static str);
+
+    impl Source for Says {
+        fn kind(&self) -> SourceKind {
+            SourceKind::Simulator
+        }
+
+        fn now(&self) -> jiff::Timestamp {
+            jiff::Timestamp::UNIX_EPOCH
+        }
+
+        fn cluster(&self, key: &str, arguments: &str, _: &Deadline) -> RawRecord {
+            let mut record = RawRecord::not_run(key, arguments, self.now(), NotRun::Interrupted);
+            record.end = End::Exited(self.0);
+            record.stdout = self.1.as_bytes().to_vec();
+            record.stderr = self.1.as_bytes().to_vec();
+            record
+        }
+
+        fn server(&self, _: &Server, _: &[&'static ServerProbe], _: &Deadline) -> ServerAnswer {
+            panic!("no server is asked")
+        }
+
+        fn here(&self) -> Option<Server> {
+            None
+        }
+    }
+
+    #[rstest]
+    #[case::wrapper(0, "ndu_supported: true", Some(Dialect::Wrapper))]
+    #[case::without_it(
+        1,
+        "error: unknown command: upgrade supported-features",
+        Some(Dialect::LocalRun)
+    )]
+    #[case::hand_over(
+        1,
+        "error: failed to connect to the cluster: there is no leader right now",
+        None
+    )]
+    fn dialects(#[case] status: i32, #[case] text: &'static str, #[case] found: Option<Dialect>) {
+        let deadline = Deadline::within(std::time::Duration::from_secs(5));
+        let says = Says(status, text);
+        assert_eq!(Dialect::answered(&says, &deadline), found);
+        assert_eq!(
+            Dialect::of(&says, &deadline),
+            found.unwrap_or(Dialect::LocalRun)
+        );
     }
 
     #[rstest]

@@ -75,20 +75,39 @@ impl<S: Shell> Detached<S> {
     }
 }
 
-/// Says whether the job in the directory `$d` runs, has ended, or is lost.
-/// The process is ours when its start time and the boot are those noted down.
+/// Says whether the job in a directory runs. The process is ours when its start
+/// time and the boot are those noted down; where it is gone, whatever is left of
+/// its session is ours as well.
 const FUNCTIONS: &str = r#"
 started() {
   IFS= read -r l <"/proc/$1/stat" || return 1
   set -- ${l##*) }
+  [ "$1" != Z ] || return 1
   shift 19
   echo "$1"
 }
 boot() { IFS= read -r b </proc/sys/kernel/random/boot_id && echo "$b"; }
+session() {
+  for f in /proc/[0-9]*/stat; do
+    IFS= read -r l 2>/dev/null <"$f" || continue
+    set -- "$1" ${l##*) }
+    [ "$5" = "$1" ] && [ "$2" != Z ] && return 0
+  done
+  return 1
+}
 alive() {
-  [ -f "$1/process" ] && [ ! -f "$1/status" ] || return 1
-  read -r p s b <"$1/process" || return 1
-  [ "$b" = "$(boot)" ] && [ "$s" = "$(started "$p" 2>/dev/null)" ]
+  [ ! -f "$1/status" ] || return 1
+  # Whoever started it may have been cut off just before.
+  n=0
+  while [ ! -f "$1/process" ] && [ -n "$(find "$1/output" -mmin -1 2>/dev/null)" ] && [ "$n" -lt 20 ]; do
+    n=$((n + 1))
+    sleep 0.1 2>/dev/null || sleep 1
+  done
+  read -r p s b 2>/dev/null <"$1/process" || return 1
+  [ "$b" = "$(boot)" ] || return 1
+  now=$(started "$p" 2>/dev/null)
+  # Its shell was killed, and what it ran may go on.
+  if [ -z "$now" ]; then session "$p"; else [ "$s" = "$now" ]; fi
 }
 "#;
 
@@ -177,6 +196,19 @@ fi
     )
 }
 
+fn running_script(dir: &str) -> String {
+    format!(
+        r#"{FUNCTIONS}
+for o in {dir}/*/; do
+  o=${{o%/}}
+  alive "$o" && {{ echo "${{o##*/}}"; exit 0; }}
+done
+:
+"#,
+        dir = shell_words::quote(dir),
+    )
+}
+
 impl<S: Shell> Executor for Detached<S> {
     fn start(&self, job: &Job, deadline: &Deadline) -> Result<(), ExecuteError> {
         let text = start_script(&self.dir, &self.program, job);
@@ -186,6 +218,18 @@ impl<S: Shell> Executor for Detached<S> {
             Some(Ok(other)) => Err(ExecuteError::Busy(other)),
             Some(Err(error)) => Err(ExecuteError::Failed(error.to_string())),
             None => Ok(()),
+        }
+    }
+
+    fn running(&self, deadline: &Deadline) -> Result<Option<JobId>, ExecuteError> {
+        let text = running_script(&self.dir);
+        let record = self.run("upgrade:running", &text, deadline)?;
+        let said = String::from_utf8_lossy(&record.stdout).into_owned();
+        match said.trim() {
+            "" => Ok(None),
+            name => JobId::new(name)
+                .map(Some)
+                .map_err(|error| ExecuteError::Failed(error.to_string())),
         }
     }
 
@@ -403,6 +447,43 @@ mod tests {
         assert_eq!(
             String::from_utf8_lossy(&view.output),
             "installed from weka-4.4.33\n"
+        );
+    }
+
+    #[test]
+    fn what_runs_is_found_by_whoever_asks() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let jobs = jobs(dir.path(), &["sh", "-c"]);
+        assert_eq!(jobs.running(&soon()), Ok(None));
+        let job = job("a-1", &["sleep 60"]);
+        jobs.start(&job, &soon()).expect("started");
+        assert_eq!(jobs.running(&soon()), Ok(Some(job.id.clone())));
+        let process = std::fs::read_to_string(dir.path().join("a-1/process")).expect("readable");
+        let shell: i32 = process
+            .split(' ')
+            .next()
+            .and_then(|n| n.parse().ok())
+            .expect("a number");
+        let shell = rustix::process::Pid::from_raw(shell).expect("a process");
+        // Its shell alone is killed: what it ran goes on.
+        rustix::process::kill_process(shell, rustix::process::Signal::KILL).expect("killed");
+        assert_eq!(
+            jobs.look(&job.id, 0, &soon()).expect("seen").state,
+            JobState::Running
+        );
+        let other = super::tests::job("a-2", &["true"]);
+        assert_eq!(
+            jobs.start(&other, &soon()),
+            Err(ExecuteError::Busy(job.id.clone()))
+        );
+        rustix::process::kill_process_group(shell, rustix::process::Signal::KILL).expect("killed");
+        let begun = Instant::now();
+        while jobs.running(&soon()) != Ok(None) && begun.elapsed() < Duration::from_secs(20) {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        assert_eq!(
+            jobs.look(&job.id, 0, &soon()).expect("seen").state,
+            JobState::Lost
         );
     }
 

@@ -164,6 +164,12 @@ pub trait Executor: Send + Sync {
     /// # Errors
     /// When that could not be found out.
     fn look(&self, id: &JobId, from: u64, deadline: &Deadline) -> Result<JobView, ExecuteError>;
+
+    /// The job that runs there, whoever started it.
+    ///
+    /// # Errors
+    /// When that could not be found out.
+    fn running(&self, deadline: &Deadline) -> Result<Option<JobId>, ExecuteError>;
 }
 
 #[cfg(test)]

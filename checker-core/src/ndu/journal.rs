@@ -110,6 +110,7 @@ impl Line {
             }
             Entry::Warning { hop, words, .. } => format!("hop {hop}: to look at: {words}"),
             Entry::StepDone { hop, step, how } => format!("hop {hop}: “{step}” done: {how}"),
+            Entry::HopDone { hop } => format!("hop {hop}: done"),
             Entry::Stopped { hop, step, why, .. } => {
                 format!("hop {hop}: STOPPED at “{step}”: {why}")
             }
@@ -222,6 +223,11 @@ pub enum Entry {
         step: StepKind,
         /// How it was known to be done.
         how: String,
+    },
+    /// A hop is done, with all that follows it.
+    HopDone {
+        /// The hop's number.
+        hop: usize,
     },
     /// The tool stopped before the end.
     Stopped {
@@ -402,14 +408,22 @@ fn locked(dir: &Path, guid: &str, now: Timestamp) -> Result<(PathBuf, File), Jou
         .mode(0o600)
         .open(&path)
         .map_err(failed(&path))?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => {}
-        Err(Errno::WOULDBLOCK) => {
-            return Err(JournalError::Locked {
-                holder: holder_of(&file),
-            });
+    // Whoever looks whether it is held holds it for a moment.
+    let mut tries = 10;
+    loop {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => break,
+            Err(Errno::WOULDBLOCK) if tries > 0 => {
+                tries -= 1;
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+            Err(Errno::WOULDBLOCK) => {
+                return Err(JournalError::Locked {
+                    holder: holder_of(&file),
+                });
+            }
+            Err(error) => return Err(failed(&path)(error.into())),
         }
-        Err(error) => return Err(failed(&path)(error.into())),
     }
     let who = format!(
         "process {} on {}, since {now:.0}\n",
@@ -519,6 +533,14 @@ impl<'j> Story<'j> {
         self.0.iter().any(|line| {
             matches!(&line.entry, Entry::StepDone { hop: h, step: s, .. } if *h == hop && *s == step)
         })
+    }
+
+    /// Whether a hop was done, with all that follows it.
+    #[must_use]
+    pub fn hop_done(&self, hop: usize) -> bool {
+        self.0
+            .iter()
+            .any(|line| matches!(line.entry, Entry::HopDone { hop: h } if h == hop))
     }
 
     /// Whether the gate of a hop has opened and the hop went on from there:

@@ -90,6 +90,20 @@ impl ContainerState {
         format!("{}:{}", self.hostname, self.name)
     }
 
+    /// Whether it runs a later release than this one.
+    #[must_use]
+    pub fn is_beyond(&self, release: &Version) -> bool {
+        let later = |runs: &Version| *runs > *release && !is(runs, release);
+        self.release.as_ref().is_some_and(later)
+    }
+
+    /// Whether it runs an earlier release than this one.
+    #[must_use]
+    pub fn is_before(&self, release: &Version) -> bool {
+        let earlier = |runs: &Version| *runs < *release && !is(runs, release);
+        self.release.as_ref().is_some_and(earlier)
+    }
+
     /// Whether it runs this release.
     #[must_use]
     pub fn runs(&self, release: &Version) -> bool {

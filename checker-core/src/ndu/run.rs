@@ -14,7 +14,9 @@
 //!
 //! "One at a time" holds because a job's name is written to the journal before
 //! it is started, starting a name twice starts nothing, and no job is started
-//! while another runs there.
+//! while another runs there. One that runs, or ended while nobody looked, is
+//! found by its name and looked at to its end; where its journal was lost, it is
+//! let end before anything else is begun.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -26,7 +28,7 @@ use super::aws;
 use super::commands::{self, Dialect, Entrance, Spelling};
 use super::executor::{ExecuteError, Executor, Job, JobId, JobState};
 use super::journal::{Entry, Journal, JournalError};
-use super::observe::{ClusterState, Patience, Phase, ask, is};
+use super::observe::{ClusterState, ContainerState, Patience, Phase, ask, is};
 use super::plan::{Distribution, Options, StepKind, Until};
 use super::stop::{Detached, Failure, Halt, Stop};
 use crate::deadline::Deadline;
@@ -324,6 +326,9 @@ const GATE_HOLDS: Duration = Duration::from_secs(15 * 60);
 /// the interval.
 const FIRST_REST: Duration = Duration::from_millis(500);
 
+/// How long the cluster is asked for its dialect, while it does not answer.
+const DIALECT: Duration = Duration::from_secs(30);
+
 /// How often one step's command is tried anew within one run of the tool.
 const RETRIES: usize = 1;
 
@@ -363,13 +368,13 @@ impl Upgrade<'_> {
                 target: releases[count].clone(),
             };
             let state = self.observe(&hop, StepKind::Gate)?;
-            // A later release everywhere: this hop is history.
-            let beyond = state.backends.iter().all(|c| {
-                c.release
-                    .as_ref()
-                    .is_some_and(|r| *r > hop.to && !is(r, &hop.to))
-            });
-            if beyond && n + 1 < count {
+            // What was done, by the journal or by a later release somewhere, is
+            // history when no container runs an earlier one: the next hop may
+            // be under way. The last hop is always looked at once more.
+            let was_done = self.journal.story().hop_done(hop.number);
+            let later = state.backends.iter().any(|c| c.is_beyond(&hop.to));
+            let earlier = state.backends.iter().any(|c| c.is_before(&hop.to));
+            if (was_done || later) && !earlier && n + 1 < count {
                 continue;
             }
             if gone > 0 && self.options.hops == super::plan::Hops::Next {
@@ -381,10 +386,13 @@ impl Upgrade<'_> {
                 from: &hop.from,
                 to: &hop.to,
             });
-            self.hop(&hop, &state)?;
-            gone += 1;
+            self.hop(&hop)?;
             if self.options.until != Until::End {
                 break;
+            }
+            if !was_done {
+                self.write(Entry::HopDone { hop: hop.number })?;
+                gone += 1;
             }
         }
         let last = Hop {
@@ -414,10 +422,26 @@ impl Upgrade<'_> {
         })
     }
 
-    fn hop(&mut self, hop: &Hop, state: &ClusterState) -> Result<(), Halt> {
+    fn hop(&mut self, hop: &Hop) -> Result<(), Halt> {
+        // A command of ours may run although no container shows it yet.
+        let running = self.running_job(hop, StepKind::Backends)?;
+        if running.is_none() && self.resume {
+            self.let_end(hop)?;
+        }
+        // Something may have gone on meanwhile.
+        let state = &self.observe(hop, StepKind::Gate)?;
+        let later = state.backends.iter().filter(|c| c.is_beyond(&hop.to));
+        let later: Vec<String> = later.map(ContainerState::shown).collect();
+        if !later.is_empty() {
+            let to = hop.to.clone();
+            return Err(self.stop(hop, StepKind::Gate, Failure::Beyond { to, later }));
+        }
         let upgraded = state.left(&hop.to).is_empty();
-        let half_way = !upgraded && (state.upgraded(&hop.to).0 > 0 || state.upgrading());
-        if half_way && !self.resume {
+        let half_way = (!upgraded && state.upgraded(&hop.to).0 > 0) || state.upgrading();
+        // The operator wants no container touched, or has not said that one
+        // that was begun may be gone on with.
+        let untouched = self.options.until != Until::End;
+        if (half_way && !self.resume) || (untouched && (half_way || running.is_some())) {
             return Err(self.stop(
                 hop,
                 StepKind::Gate,
@@ -428,11 +452,12 @@ impl Upgrade<'_> {
                 },
             ));
         }
-        // A command of ours may run although no container shows it yet.
-        let running = self.running_job(hop)?;
+        if upgraded && untouched {
+            return Ok(());
+        }
         if !upgraded && !half_way && running.is_none() {
             self.gate(hop)?;
-            let asked = self.clock.now();
+            let mut asked = self.clock.now();
             self.get(hop)?;
             self.prepare(hop)?;
             if self.options.until == Until::Prepared {
@@ -446,8 +471,13 @@ impl Upgrade<'_> {
             // about the cluster as it was.
             if self.elapsed(asked) > GATE_HOLDS {
                 self.gate(hop)?;
+                asked = self.clock.now();
             }
             self.set_override(hop)?;
+            // The operator may have thought about the override for long.
+            if self.elapsed(asked) > GATE_HOLDS {
+                self.gate(hop)?;
+            }
         }
         self.backends(hop)?;
         self.verify(hop)?;
@@ -466,6 +496,8 @@ impl Upgrade<'_> {
             .gate
             .ask(&state, &hop.target)
             .map_err(|words| self.stop(hop, StepKind::Gate, Failure::NoChecks(words)))?;
+        // Checks that were broken off say nothing about the cluster.
+        self.stay(hop, StepKind::Gate)?;
         self.write(Entry::Gate {
             hop: hop.number,
             report: answer.report.clone(),
@@ -643,7 +675,7 @@ impl Upgrade<'_> {
             "The hop is done and its override no longer needed. Run `{}`?",
             commands::shown(&line)
         );
-        if !self.ask_operator(&question)? {
+        if !self.ask_operator(hop, step, &question)? {
             return self.warn(hop, step, &words);
         }
         let job = Job {
@@ -663,7 +695,8 @@ impl Upgrade<'_> {
         let step = StepKind::Backends;
         self.begin(hop, step)?;
         let before = self.observe(hop, step)?;
-        if before.left(&hop.to).is_empty() && !before.upgrading() {
+        let running = self.running_job(hop, step)?;
+        if running.is_none() && before.left(&hop.to).is_empty() && !before.upgrading() {
             return self.done(hop, step, "every backend container runs it already");
         }
         if self.journal.story().alerts_before(hop.number).is_none() {
@@ -677,7 +710,8 @@ impl Upgrade<'_> {
         let mut retried: BTreeSet<Phase> = BTreeSet::new();
         loop {
             let before = self.observe(hop, step)?;
-            let running = self.running_job(hop)?;
+            let running = self.running_job(hop, step)?;
+            let found = running.is_some();
             let end = match running {
                 Some(job) => {
                     self.watcher.on_event(&Event::Found { job: &job });
@@ -711,6 +745,8 @@ impl Upgrade<'_> {
             let finished = done == all && !after.upgrading();
             match end.state {
                 JobState::Ended(0) if finished => break,
+                // What it did before it was found is not known.
+                JobState::Ended(0) if found => {}
                 JobState::Ended(0) if done == before.upgraded(&hop.to).0 => {
                     let left = after.left(&hop.to);
                     return Err(self.stop(
@@ -827,6 +863,10 @@ impl Upgrade<'_> {
             self.pause(hop, step)?;
         };
         let before = self.journal.story().alerts_before(hop.number).cloned();
+        let since = match before {
+            Some(_) => "a new alert since the upgrade began",
+            None => "an alert, and what was active before the upgrade is not known",
+        };
         let fresh = state.new_alerts(&before.unwrap_or_default());
         for kind in &fresh {
             let title = state
@@ -834,7 +874,7 @@ impl Upgrade<'_> {
                 .get(kind)
                 .map(String::as_str)
                 .unwrap_or_default();
-            let words = format!("a new alert since the upgrade began: {kind} ({title})");
+            let words = format!("{since}: {kind} ({title})");
             self.note_warning(hop, step, &words)?;
         }
         self.done(
@@ -895,7 +935,7 @@ impl Upgrade<'_> {
             return Ok(());
         };
         self.begin(hop, step)?;
-        let running = self.running_job(hop)?;
+        let running = self.running_job(hop, step)?;
         let state = self.observe(hop, step)?;
         let (ids, left) = self.options.clients_for(&state, &hop.to);
         for client in &left {
@@ -958,6 +998,8 @@ impl Upgrade<'_> {
 
     /// Starts a job, after it was written down, and watches it to its end.
     fn act(&mut self, hop: &Hop, step: StepKind, job: Job) -> Result<JobEnd, Halt> {
+        // Who wants to leave wants nothing begun.
+        self.stay(hop, step)?;
         let command = match &job.package {
             Some(package) => format!("install.sh of {}", package.display()),
             None => commands::shown(&job.words),
@@ -984,11 +1026,8 @@ impl Upgrade<'_> {
             }
             // It may have been started all the same; a look tells.
             Err(ExecuteError::Failed(words)) => {
-                match self.executor.look(&job.id, 0, &deadline).map(|v| v.state) {
-                    Ok(JobState::Absent) | Err(_) => {
-                        return Err(self.stop(hop, step, Failure::NotStarted { command, words }));
-                    }
-                    Ok(_) => {}
+                if self.look_patiently(hop, step, &job.id)? == JobState::Absent {
+                    return Err(self.stop(hop, step, Failure::NotStarted { command, words }));
                 }
             }
         }
@@ -1115,19 +1154,15 @@ impl Upgrade<'_> {
         Ok(moved)
     }
 
-    /// The job that this hop's journal knows to run, or may have been started
-    /// just before the tool was ended.
-    fn running_job(&mut self, hop: &Hop) -> Result<Option<JobId>, Halt> {
-        let mut open = Vec::new();
-        for step in [StepKind::Backends, StepKind::Clients] {
-            let jobs = self.journal.story().jobs(hop.number, step);
-            open.extend(
-                jobs.into_iter()
-                    .filter(|(_, ended)| ended.is_none())
-                    .map(|(id, _)| (step, id.clone())),
-            );
-        }
-        for (step, id) in open {
+    /// The job of a step that this hop's journal does not know to have ended:
+    /// it may run, or may have been started just before the tool was ended.
+    fn running_job(&mut self, hop: &Hop, step: StepKind) -> Result<Option<JobId>, Halt> {
+        let jobs = self.journal.story().jobs(hop.number, step).into_iter();
+        let open: Vec<JobId> = jobs
+            .filter(|(_, ended)| ended.is_none())
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in open {
             match self.look_patiently(hop, step, &id)? {
                 JobState::Running | JobState::Ended(_) => return Ok(Some(id)),
                 // Written down, never started: as good as not written down.
@@ -1139,6 +1174,35 @@ impl Upgrade<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// Lets a command end that runs there and that this journal does not know:
+    /// its own journal was lost. A second one is never started beside it.
+    fn let_end(&mut self, hop: &Hop) -> Result<(), Halt> {
+        let since = self.clock.now();
+        loop {
+            let deadline = Deadline::within(Duration::from_secs(60));
+            match self.executor.running(&deadline) {
+                Ok(None) => return Ok(()),
+                Ok(Some(job)) => {
+                    let mut lines = self.journal.story().lines().iter();
+                    let ours =
+                        |entry: &Entry| matches!(entry, Entry::Job { job: j, .. } if *j == job);
+                    if lines.any(|line| ours(&line.entry)) {
+                        // Its step finds it.
+                        return Ok(());
+                    }
+                    self.watcher.on_event(&Event::Found { job: &job });
+                    // How it ended does not matter: the cluster is asked.
+                    self.watch(hop, StepKind::Backends, &job)?;
+                }
+                Err(error) if self.elapsed(since) > self.limits.patience.limit => {
+                    let words = error.to_string();
+                    return Err(self.stop(hop, StepKind::Gate, Failure::NotSeen(words)));
+                }
+                Err(_) => self.pause(hop, StepKind::Gate)?,
+            }
+        }
     }
 
     fn look_patiently(&mut self, hop: &Hop, step: StepKind, job: &JobId) -> Result<JobState, Halt> {
@@ -1228,9 +1292,17 @@ impl Upgrade<'_> {
     }
 
     fn way_in(&mut self, hop: &Hop, step: StepKind) -> Result<(Dialect, Entrance), Halt> {
+        let since = self.clock.now();
+        let dialect = loop {
+            let deadline = Deadline::within(Duration::from_secs(60));
+            match Dialect::answered(&*self.source, &deadline) {
+                Some(dialect) => break dialect,
+                // It answers something else: older ones do.
+                None if self.elapsed(since) > DIALECT => break Dialect::LocalRun,
+                None => self.rest(hop, step, self.limits.patience.pause)?,
+            }
+        };
         let state = self.observe(hop, step)?;
-        let deadline = Deadline::within(Duration::from_secs(60));
-        let dialect = Dialect::of(&*self.source, &deadline);
         Ok((dialect, self.options.entrance(&state, self.here.as_deref())))
     }
 
@@ -1279,14 +1351,19 @@ impl Upgrade<'_> {
     }
 
     /// The name of the next job of a step; that of the last one where it was
-    /// written down and never started.
+    /// written down and never started, or still runs, or ended unseen: then
+    /// starting it starts nothing, and it is watched.
     fn next_job(&mut self, hop: &Hop, step: StepKind) -> Result<JobId, Halt> {
         let jobs = self.journal.story().jobs(hop.number, step);
         let count = jobs.len();
         if let Some((last, None)) = jobs.last() {
             let last = (*last).clone();
-            if self.look_patiently(hop, step, &last)? == JobState::Absent {
-                return Ok(last);
+            match self.look_patiently(hop, step, &last)? {
+                JobState::Lost => self.write(Entry::JobEnded {
+                    job: last,
+                    state: JobState::Lost,
+                })?,
+                JobState::Absent | JobState::Running | JobState::Ended(_) => return Ok(last),
             }
         }
         let word = match step {
@@ -1303,14 +1380,16 @@ impl Upgrade<'_> {
     }
 
     fn agree(&mut self, hop: &Hop, step: StepKind, question: &str) -> Result<(), Halt> {
-        if self.ask_operator(question)? {
+        if self.ask_operator(hop, step, question)? {
             return Ok(());
         }
         Err(self.stop(hop, step, Failure::Declined(question.to_owned())))
     }
 
-    fn ask_operator(&mut self, question: &str) -> Result<bool, Halt> {
+    fn ask_operator(&mut self, hop: &Hop, step: StepKind, question: &str) -> Result<bool, Halt> {
         let yes = self.operator.agrees(question);
+        // To leave is no answer.
+        self.stay(hop, step)?;
         self.write(Entry::Asked {
             question: question.to_owned(),
             yes,
@@ -1384,6 +1463,11 @@ impl Upgrade<'_> {
         if !self.clock.leaving() {
             self.clock.sleep(time);
         }
+        self.stay(hop, step)
+    }
+
+    /// Ends the work when the operator leaves.
+    fn stay(&self, hop: &Hop, step: StepKind) -> Result<(), Halt> {
         if self.clock.leaving() {
             return Err(Halt::Detached(Detached {
                 hop: hop.number,

@@ -220,6 +220,12 @@ fn where_it_stands(
     if let Some(next) = stop {
         return (State::Stopped, next);
     }
+    if let Some(Entry::Gate { open: false, .. }) = lines.last().map(|line| &line.entry) {
+        let next = format!(
+            "Mend what closed the gate (`checker --target-version V` shows it), then {resume}."
+        );
+        return (State::Stopped, next);
+    }
     let next = format!(
         "A command that was started goes on by itself. {resume}, with the other options as before, comes back to it and goes on."
     );

@@ -41,6 +41,14 @@ pub enum Failure {
         /// The phase that the cluster names.
         phase: String,
     },
+    /// Containers run a later release than the one that they are to be brought to.
+    #[error("{} on a later release than {to}", counted(.later.len(), "backend container"))]
+    Beyond {
+        /// The release of the hop.
+        to: Version,
+        /// Those that do.
+        later: Vec<String>,
+    },
     /// The release could not be downloaded.
     #[error("the release could not be got")]
     Get {
@@ -225,6 +233,9 @@ impl Failure {
             | Self::VersionUnchanged { left, .. } => {
                 vec![format!("not upgraded: {}", fold_names(left))]
             }
+            Self::Beyond { later, .. } => {
+                vec![format!("on a later release: {}", fold_names(later))]
+            }
             Self::Clients {
                 done, failed, left, ..
             } => [("upgraded", done), ("failed", failed), ("not tried", left)]
@@ -248,6 +259,9 @@ impl Failure {
             }
             Self::HalfWay { .. } => {
                 "Nothing was begun by this command. `checker upgrade status` shows where it stands; the same command line with --resume goes on with it. If somebody else upgrades the cluster just now, leave it to them.".to_owned()
+            }
+            Self::Beyond { .. } => {
+                "Nothing was begun in this hop. Somebody else upgrades this cluster, or has upgraded it, to another release: leave it to them. Nothing goes back to an earlier release. When they are done, start `checker upgrade` anew: it plans from where the cluster is.".to_owned()
             }
             Self::Get { .. } => format!(
                 "Nothing was begun on the cluster. Mend what the lines above name: is the site right (--from), its token (--token-file), is there room under /opt/weka? Without a network give the package (--package FILE.tar). {again}."

@@ -442,6 +442,16 @@ fn stops() -> Vec<(&'static str, Stop)> {
                 Failure::Declined("Run `weka debug override add`?".into()),
             ),
         ),
+        (
+            "beyond",
+            stopped(
+                S::Gate,
+                Failure::Beyond {
+                    to: to(),
+                    later: left(),
+                },
+            ),
+        ),
     ]
 }
 

@@ -58,6 +58,13 @@ pub(super) const COMMANDS: &[Command] = &[
         .known(Dialect::wekactl)
         .options(UPGRADE)
         .words(1),
+    Command::new("upgrade supported-features", |_| {
+        Answer::Text(
+            "ndu_supported: true, rolling_compute_supported: true, leader_set_writable: true\n"
+                .to_owned(),
+        )
+    })
+    .known(Dialect::wekactl),
     Command::new("upgrade pause", |call| pause(call, true)).known(Dialect::wekactl),
     Command::new("upgrade resume", |call| pause(call, false)).known(Dialect::wekactl),
     Command::new("debug override add", add_override).options(&[
