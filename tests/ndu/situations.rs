@@ -777,17 +777,24 @@ fn nothing_is_begun_for_someone_who_leaves() {
 
 // ---- the gate's word grows old ----
 
-#[test]
-fn the_gate_is_asked_again_when_its_word_is_old() {
+/// A cluster on which everything takes long: whoever waits, waits six minutes.
+fn slow() -> World {
     let mut world = small();
     world.stride = 0;
-    world.limits.interval = Duration::from_secs(6 * 60);
+    let clock = Arc::clone(&world.clock);
+    world
+        .clock
+        .on_sleep(move |_| clock.pass(Duration::from_secs(6 * 60)));
+    world
+}
+
+#[test]
+fn the_gate_is_asked_again_when_its_word_is_old() {
+    let mut world = slow();
     done(&world.run(false));
     assert_eq!(world.gate.asked.len(), 2);
 
-    let mut world = small();
-    world.stride = 0;
-    world.limits.interval = Duration::from_secs(6 * 60);
+    let mut world = slow();
     world.gate.closed_from = Some(1);
     let outcome = world.run(false);
     assert!(matches!(outcome, Outcome::GateClosed { hop: 1, .. }));
