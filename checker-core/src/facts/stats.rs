@@ -90,6 +90,7 @@ pub struct ComputeCpu {
 impl Fact for ComputeCpu {
     const NAME: &'static str = "compute_cpu";
     const SCOPE: FactScope = FactScope::Cluster;
+    const COMMANDS: &'static [&'static ClusterCommand] = &[&PROCESSES];
     const DEPENDENTS: &'static [&'static DependentCommand] = &[&COMPUTE_CPU];
 
     fn read(view: &View<'_>) -> Result<Self, Missing> {
