@@ -156,7 +156,10 @@ mod tests {
                 "weka:containers",
                 &json!([container(1, "backend", "UP")]).to_string(),
             )
-            .weka("weka:servers", "[]")
+            .weka(
+                "weka:servers",
+                &json!([server("h-1", "BACKEND", "UP")]).to_string(),
+            )
             .judge_one(&CLIENTS, "4.4.33");
         assert_eq!(result.summary, "0 client containers, all UP");
     }
@@ -189,7 +192,8 @@ mod tests {
 
     #[test]
     fn damaged_answers_are_unknown() {
-        let base = Evidence::running("4.4.21.2").weka("weka:servers", "[]");
+        let servers = json!([server("h-1", "BACKEND", "UP")]);
+        let base = Evidence::running("4.4.21.2").weka("weka:servers", &servers.to_string());
         damaged::is_unknown(&CLIENTS, "4.4.33", "weka:containers", &base);
     }
 }
