@@ -335,7 +335,9 @@ fn a_missing_member_makes_no_other_green() {
             damage::fields(record, None)
         };
         panel.judge(slot, &damages, |before, after| {
-            is_green(after.outcome) && before != Some(&(after.outcome, after.summary.as_str()))
+            about(slot, after)
+                && is_green(after.outcome)
+                && before != Some(&(after.outcome, after.summary.as_str()))
         })
     });
     hold(known::Kind::OtherGreen, wrong);
