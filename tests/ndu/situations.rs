@@ -254,9 +254,9 @@ fn an_override_is_set_and_taken_away() {
     world.assert_upgraded();
 }
 
-#[test]
-fn an_override_that_is_there_is_not_set_again() {
-    let mut world = overridden();
+/// The override is set already when the upgrade begins.
+fn with_the_override() -> World {
+    let world = overridden();
     world.sim.change(|cluster| {
         cluster.config.overrides.push(ManualOverride {
             id: 7,
@@ -265,6 +265,12 @@ fn an_override_that_is_there_is_not_set_again() {
             forced: true,
         });
     });
+    world
+}
+
+#[test]
+fn an_override_that_is_there_is_not_set_again() {
+    let mut world = with_the_override();
     done(&world.run(false));
     assert!(!world.commands().contains(&ADD.to_owned()));
     assert_eq!(world.says.questions.len(), 1);
@@ -285,15 +291,7 @@ fn a_no_before_the_hop_stops_and_touches_no_container() {
 
 #[test]
 fn a_no_after_the_hop_is_a_warning() {
-    let mut world = overridden();
-    world.sim.change(|cluster| {
-        cluster.config.overrides.push(ManualOverride {
-            id: 7,
-            key: "rpc.exception.version".to_owned(),
-            value: "1".to_owned(),
-            forced: true,
-        });
-    });
+    let mut world = with_the_override();
     world.says.yes = false;
     let outcome = world.run(false);
     match &outcome {

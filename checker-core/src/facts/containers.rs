@@ -85,13 +85,7 @@ impl Containers {
     /// Those on this server: they share an address with it or, where the
     /// cluster has none for them, the host name.
     pub fn on(&self, server: &Server) -> impl Iterator<Item = &Container> {
-        self.0.iter().filter(move |c| {
-            if c.addresses.is_empty() {
-                c.hostname == server.hostname
-            } else {
-                c.addresses.iter().any(|a| server.addresses.contains(a))
-            }
-        })
+        self.0.iter().filter(move |c| c.stands_on(server))
     }
 }
 

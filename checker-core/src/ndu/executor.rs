@@ -106,6 +106,19 @@ pub struct Job {
     pub package: Option<std::path::PathBuf>,
 }
 
+impl Job {
+    /// A `weka` command with nothing else about it.
+    #[must_use]
+    pub fn weka(id: JobId, words: Vec<String>) -> Self {
+        Self {
+            id,
+            words,
+            environment: Vec::new(),
+            package: None,
+        }
+    }
+}
+
 /// How far a job is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

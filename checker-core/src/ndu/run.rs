@@ -536,12 +536,7 @@ impl Upgrade<'_> {
             Distribution::From(from) => Some(from.as_str()),
             _ => None,
         };
-        let mut job = Job {
-            id: self.next_job(hop, step)?,
-            words: commands::get(&hop.to, from),
-            environment: Vec::new(),
-            package: None,
-        };
+        let mut job = Job::weka(self.next_job(hop, step)?, commands::get(&hop.to, from));
         match &self.options.distribution {
             Distribution::WithToken { url, .. } => {
                 job.environment = vec![("WEKA_DIST_SERVERS", url.clone())];
@@ -566,12 +561,7 @@ impl Upgrade<'_> {
             return Ok(());
         }
         self.begin(hop, step)?;
-        let job = Job {
-            id: self.next_job(hop, step)?,
-            words: commands::prepare(&hop.to),
-            environment: Vec::new(),
-            package: None,
-        };
+        let job = Job::weka(self.next_job(hop, step)?, commands::prepare(&hop.to));
         let end = self.act(hop, step, job)?;
         self.succeeded(hop, step, end, |output| Failure::Prepare { output })?;
         self.done(hop, step, "the command succeeded")
@@ -586,12 +576,10 @@ impl Upgrade<'_> {
         let (dialect, entrance) = self.way_in(hop, step)?;
         let mut spelling = Spelling::of(&hop.to);
         for last in [false, true] {
-            let job = Job {
-                id: self.next_job(hop, step)?,
-                words: commands::distribute(dialect, &hop.to, &entrance, spelling),
-                environment: Vec::new(),
-                package: None,
-            };
+            let job = Job::weka(
+                self.next_job(hop, step)?,
+                commands::distribute(dialect, &hop.to, &entrance, spelling),
+            );
             let end = self.act(hop, step, job)?;
             if !last
                 && matches!(end.state, JobState::Ended(n) if n != 0)
@@ -632,12 +620,7 @@ impl Upgrade<'_> {
                 commands::shown(&line)
             ),
         )?;
-        let job = Job {
-            id: self.next_job(hop, step)?,
-            words: line,
-            environment: Vec::new(),
-            package: None,
-        };
+        let job = Job::weka(self.next_job(hop, step)?, line);
         let end = self.act(hop, step, job)?;
         self.succeeded(hop, step, end, |output| Failure::Override { output })?;
         if !self.overrides(hop, step)?.is_set(&key, &value) {
@@ -678,12 +661,7 @@ impl Upgrade<'_> {
         if !self.ask_operator(hop, step, &question)? {
             return self.warn(hop, step, &words);
         }
-        let job = Job {
-            id: self.next_job(hop, step)?,
-            words: line,
-            environment: Vec::new(),
-            package: None,
-        };
+        let job = Job::weka(self.next_job(hop, step)?, line);
         let end = self.act(hop, step, job)?;
         if end.state != JobState::Ended(0) || self.overrides(hop, step)?.is_set(&key, &value) {
             return self.warn(hop, step, &words);
@@ -731,12 +709,10 @@ impl Upgrade<'_> {
                         .then(|| state.named_phase().or(state.first_unfinished(&hop.to)))
                         .flatten();
                     let (dialect, entrance) = self.way_in(hop, step)?;
-                    let job = Job {
-                        id: self.next_job(hop, step)?,
-                        words: commands::backends(dialect, &hop.to, &entrance, phase),
-                        environment: Vec::new(),
-                        package: None,
-                    };
+                    let job = Job::weka(
+                        self.next_job(hop, step)?,
+                        commands::backends(dialect, &hop.to, &entrance, phase),
+                    );
                     self.act(hop, step, job)?
                 }
             };
@@ -823,12 +799,10 @@ impl Upgrade<'_> {
     fn retry_cleanup(&mut self, hop: &Hop, phase: Phase) -> Result<(), Halt> {
         let step = StepKind::Backends;
         let (dialect, entrance) = self.way_in(hop, step)?;
-        let job = Job {
-            id: self.next_job(hop, step)?,
-            words: commands::backends(dialect, &hop.to, &entrance, Some(phase)),
-            environment: Vec::new(),
-            package: None,
-        };
+        let job = Job::weka(
+            self.next_job(hop, step)?,
+            commands::backends(dialect, &hop.to, &entrance, Some(phase)),
+        );
         let before = self.observe(hop, step)?;
         let end = self.act(hop, step, job)?;
         let after = self.observe(hop, step)?;
@@ -948,12 +922,10 @@ impl Upgrade<'_> {
             }
             None => {
                 let (_, entrance) = self.way_in(hop, step)?;
-                let job = Job {
-                    id: self.next_job(hop, step)?,
-                    words: commands::clients(&hop.to, &entrance, &ids, choice.batch, &choice.drop),
-                    environment: Vec::new(),
-                    package: None,
-                };
+                let job = Job::weka(
+                    self.next_job(hop, step)?,
+                    commands::clients(&hop.to, &entrance, &ids, choice.batch, &choice.drop),
+                );
                 self.act(hop, step, job)?
             }
         };
