@@ -7,7 +7,7 @@ use std::time::Duration;
 use checker_core::Deadline;
 use checker_core::evidence::{End, RawRecord};
 use checker_core::ndu::executor::{
-    ExecuteError, Executor, Job, JobId, JobState, JobView, LOOK_LIMIT,
+    ExecuteError, Executor, Job, JobId, JobState, JobView, LOOK_LIMIT, Work,
 };
 use checker_core::server::Server as KnownServer;
 use checker_core::source::{ServerAnswer, ServerProbe, Source, SourceKind};
@@ -166,7 +166,22 @@ impl Inner {
     }
 
     fn start(&mut self, job: &Job) {
-        let words: Vec<&str> = job.words.iter().map(String::as_str).collect();
+        self.started.push(job.clone());
+        let line = match &job.work {
+            Work::Weka(line) => line,
+            // Its install.sh runs on a real machine, or on none.
+            Work::Package(package) => {
+                let text = format!("{} is not there\n", package.display());
+                let ended = Begun {
+                    run: None,
+                    state: JobState::Ended(1),
+                    output: text.into_bytes(),
+                };
+                self.jobs.insert(job.id.clone(), ended);
+                return;
+            }
+        };
+        let words: Vec<&str> = line.iter().map(String::as_str).collect();
         let servers = job
             .environment
             .iter()
@@ -195,7 +210,6 @@ impl Inner {
             Arc::make_mut(&mut self.cluster).asked(&words);
         }
         self.jobs.insert(job.id.clone(), started);
-        self.started.push(job.clone());
     }
 }
 

@@ -5,25 +5,29 @@ use std::time::Duration;
 use checker_core::Deadline;
 use checker_core::evidence::End;
 use checker_core::facts::find_json;
+use checker_core::ndu::commands::{self, Dialect, Entrance, Line};
 use checker_core::ndu::executor::{
     ExecuteError, Executor as _, Job, JobId, JobState, JobView, Secret,
 };
+use checker_core::ndu::observe::Phase;
 use checker_core::source::Source as _;
 use checker_simulator::UpgradeSimulator;
-
-const UPGRADE: &str = "local run --container drives0 --in 4.4.33 upgrade";
 
 fn deadline() -> Deadline {
     Deadline::within(Duration::from_secs(5))
 }
 
-fn job(id: &str, line: &str) -> Job {
-    Job {
-        id: JobId::new(id).expect("a name"),
-        words: line.split(' ').map(str::to_owned).collect(),
-        environment: Vec::new(),
-        package: None,
-    }
+fn job(id: &str, line: Line) -> Job {
+    Job::weka(JobId::new(id).expect("a name"), line)
+}
+
+fn upgrade(phase: Option<Phase>) -> Line {
+    let entrance = Entrance {
+        container: "drives0".to_owned(),
+        port: None,
+    };
+    let to = "4.4.33".parse().expect("a release");
+    commands::backends(Dialect::LocalRun, &to, &entrance, phase)
 }
 
 fn simulator(scenario: &str) -> UpgradeSimulator {
@@ -55,7 +59,7 @@ fn end(simulator: &UpgradeSimulator, job: &Job) -> (JobState, String) {
 #[test]
 fn each_look_is_a_step() {
     let simulator = simulator("healthy");
-    let job = job("one", UPGRADE);
+    let job = job("one", upgrade(None));
     assert_eq!(look(&simulator, &job, 0).state, JobState::Absent);
     simulator.start(&job, &deadline()).expect("started");
     let (state, output) = end(&simulator, &job);
@@ -77,7 +81,7 @@ fn each_look_is_a_step() {
 #[test]
 fn a_job_is_started_once() {
     let simulator = simulator("healthy");
-    let one = job("one", UPGRADE);
+    let one = job("one", upgrade(None));
     simulator.start(&one, &deadline()).expect("started");
     simulator.advance(&one.id, 20);
     let phase = simulator.current().upgrade.phase.clone();
@@ -85,7 +89,7 @@ fn a_job_is_started_once() {
     assert_eq!(simulator.started().len(), 1);
     assert_eq!(simulator.current().upgrade.phase, phase);
     // Another one beside it is not started.
-    let two = job("two", &format!("{UPGRADE} --ndu-drives-phase"));
+    let two = job("two", upgrade(Some(Phase::Drives)));
     let busy = ExecuteError::Busy(one.id.clone());
     assert_eq!(simulator.start(&two, &deadline()), Err(busy));
     assert_eq!(
@@ -98,12 +102,12 @@ fn a_job_is_started_once() {
 #[test]
 fn a_lost_job_is_gone_on_with_by_another() {
     let simulator = simulator("healthy");
-    let one = job("one", UPGRADE);
+    let one = job("one", upgrade(None));
     simulator.start(&one, &deadline()).expect("started");
     simulator.advance(&one.id, 12);
     simulator.lose(&one.id);
     assert_eq!(end(&simulator, &one).0, JobState::Lost);
-    let two = job("two", &format!("{UPGRADE} --ndu-drives-phase"));
+    let two = job("two", upgrade(Some(Phase::Drives)));
     simulator.start(&two, &deadline()).expect("started");
     assert_eq!(end(&simulator, &two).0, JobState::Ended(0));
     simulator.lose(&two.id);
@@ -113,7 +117,7 @@ fn a_lost_job_is_gone_on_with_by_another() {
 #[test]
 fn a_command_that_is_killed_is_lost() {
     let simulator = simulator("ndu-child-killed");
-    let one = job("one", UPGRADE);
+    let one = job("one", upgrade(None));
     simulator.start(&one, &deadline()).expect("started");
     assert_eq!(end(&simulator, &one).0, JobState::Lost);
     assert_eq!(simulator.current().upgrade.phase, "ComputeRollingPhase");
@@ -124,7 +128,7 @@ fn a_command_that_is_killed_is_lost() {
 #[test]
 fn fails_as_told() {
     let simulator = simulator("healthy");
-    let one = job("one", UPGRADE);
+    let one = job("one", upgrade(None));
     simulator.fail_start();
     assert!(simulator.start(&one, &deadline()).is_err());
     assert_eq!(look(&simulator, &one, 0).state, JobState::Absent);
@@ -146,7 +150,10 @@ fn fails_as_told() {
 #[test]
 fn a_secret_of_the_environment_gets_there_and_no_further() {
     let simulator = simulator("ndu-dark-site");
-    let mut get = job("get", "version get 4.4.34");
+    let mut get = job(
+        "get",
+        commands::get(&"4.4.34".parse().expect("a release"), None),
+    );
     get.environment = vec![("WEKA_DIST_SERVERS", Secret::new("https://t0k3n@10.9.0.1"))];
     simulator.start(&get, &deadline()).expect("started");
     let (state, output) = end(&simulator, &get);

@@ -212,7 +212,7 @@ fn an_end_while_the_second_hop_prepares_and_goes_on() {
     let clock = Arc::clone(&world.clock);
     world.clock.on_sleep(move |_| {
         let started = sim.started();
-        let shown = started.last().map(|job| commands::shown(&job.words));
+        let shown = started.last().map(|job| job.work.to_string());
         clock.leave(shown.as_deref() == Some(last));
     });
     let outcome = world.run(false);
@@ -720,12 +720,7 @@ fn the_journal_is_lost_and_the_command_too() {
 #[test]
 fn another_checkers_command_is_not_started_beside() {
     let mut world = small();
-    let other = Job {
-        id: job_id("other-1-get-1"),
-        words: ["version", "get", TO].map(str::to_owned).to_vec(),
-        environment: Vec::new(),
-        package: None,
-    };
+    let other = Job::weka(job_id("other-1-get-1"), commands::get(&release(TO), None));
     world.sim.start(&other, &soon()).expect("started");
     let stop = stopped(world.run(false));
     assert_eq!(stop.failure, Failure::Busy(other.id));

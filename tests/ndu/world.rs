@@ -7,8 +7,8 @@ use std::time::Duration;
 use checker_core::engine::{self, Limits as EngineLimits, Request, Selection};
 use checker_core::event::Observers;
 use checker_core::gate::{self, Acceptance, Policy, State};
-use checker_core::ndu::commands;
-use checker_core::ndu::executor::{ExecuteError, Executor, Job, JobId, JobState, JobView};
+use checker_core::ndu::commands::{self, Dialect, Entrance, Spelling};
+use checker_core::ndu::executor::{ExecuteError, Executor, Job, JobId, JobState, JobView, Work};
 use checker_core::ndu::journal::{Entry, Journal, Story, look};
 use checker_core::ndu::observe::ClusterState;
 use checker_core::ndu::plan::Options;
@@ -262,6 +262,14 @@ pub(crate) fn data() -> ReleaseData {
     checker_checks::release_data().expect("release data")
 }
 
+/// The words behind `weka`; none of a package.
+fn words(job: &Job) -> Vec<&str> {
+    match &job.work {
+        Work::Weka(line) => line.iter().map(String::as_str).collect(),
+        Work::Package(_) => Vec::new(),
+    }
+}
+
 /// Goes several steps at a look: looking is what takes time.
 pub(crate) struct Striding<'a> {
     pub(crate) sim: &'a UpgradeSimulator,
@@ -274,13 +282,25 @@ pub(crate) struct Striding<'a> {
 impl Executor for Striding<'_> {
     fn start(&self, job: &Job, deadline: &Deadline) -> Result<(), ExecuteError> {
         let mut job = job.clone();
-        for word in job.words.iter_mut().filter(|_| self.renamed) {
-            let other = match word.as_str() {
-                "--prepare-only" => "--distribute-version",
-                "--distribute-version" => "--prepare-only",
-                _ => continue,
+        let line = words(&job);
+        if self.renamed
+            && let [.., "--in", to, "upgrade", option] = line[..]
+        {
+            let other = match option {
+                "--prepare-only" => Some(Spelling::Distribute),
+                "--distribute-version" => Some(Spelling::PrepareOnly),
+                _ => None,
             };
-            other.clone_into(word);
+            let distribute = |spelling| {
+                let entrance = Entrance {
+                    container: "drives0".to_owned(),
+                    port: None,
+                };
+                commands::distribute(Dialect::LocalRun, &release(to), &entrance, spelling)
+            };
+            if let Some(other) = other {
+                job.work = Work::Weka(distribute(other));
+            }
         }
         self.sim.start(&job, deadline)
     }
@@ -468,10 +488,7 @@ impl World {
     /// The command lines that were started, in their order.
     pub(crate) fn commands(&self) -> Vec<String> {
         let started = self.sim.started();
-        started
-            .iter()
-            .map(|job| commands::shown(&job.words))
-            .collect()
+        started.iter().map(|job| job.work.to_string()).collect()
     }
 
     /// Job by job, what was printed.
@@ -495,14 +512,15 @@ impl World {
     pub(crate) fn upgraded(&self) -> BTreeMap<(String, String), usize> {
         let mut counts = BTreeMap::new();
         for (job, text) in self.outputs() {
-            let Some(at) = job.words.iter().position(|word| word == "--in") else {
+            let line = words(&job);
+            let Some(at) = line.iter().position(|word| *word == "--in") else {
                 continue;
             };
-            for line in text.lines() {
-                if let Some(name) = line.strip_prefix("Finished upgrade of ")
+            for told in text.lines() {
+                if let Some(name) = told.strip_prefix("Finished upgrade of ")
                     && name.contains(':')
                 {
-                    let key = (job.words[at + 1].clone(), name.to_owned());
+                    let key = (line[at + 1].to_owned(), name.to_owned());
                     *counts.entry(key).or_insert(0) += 1;
                 }
             }

@@ -5,6 +5,8 @@
 //! line. Which of the two forms a cluster has is what it answers, not what its
 //! release number says: see [`Dialect::of`].
 
+use std::ops::Deref;
+
 use serde::{Deserialize, Serialize};
 
 use super::observe::{Phase, ask};
@@ -105,49 +107,67 @@ impl Spelling {
     }
 }
 
-fn words(words: &[&str]) -> Vec<String> {
+/// The words behind `weka` of a command that changes the cluster. Only the
+/// functions of this module make one, so that no other can be run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line(Vec<String>);
+
+impl Deref for Line {
+    type Target = [String];
+
+    fn deref(&self) -> &[String] {
+        &self.0
+    }
+}
+
+impl Line {
+    fn of(words: &[&str]) -> Self {
+        Self(owned(words))
+    }
+
+    fn and(mut self, words: &[&str]) -> Self {
+        self.0.extend(owned(words));
+        self
+    }
+
+    /// Any words, for tests of what runs them.
+    #[cfg(test)]
+    pub(super) fn of_test(words: &[&str]) -> Self {
+        Self::of(words)
+    }
+}
+
+fn owned(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
 /// Brings the release to this machine. `from` is a backend (`host:14000`) or a
 /// distribution site; one with a token comes in the environment instead.
 #[must_use]
-pub fn get(to: &Version, from: Option<&str>) -> Vec<String> {
+pub fn get(to: &Version, from: Option<&str>) -> Line {
     let to = to.to_string();
-    let mut line = words(&["version", "get", &to, "--no-progress-bar"]);
-    if let Some(from) = from {
-        line.extend(words(&["--from", from]));
+    let line = Line::of(&["version", "get", &to, "--no-progress-bar"]);
+    match from {
+        Some(from) => line.and(&["--from", from]),
+        None => line,
     }
-    line
 }
 
 /// Builds the drivers of the release on this machine.
 #[must_use]
-pub fn prepare(to: &Version) -> Vec<String> {
-    words(&["version", "prepare", &to.to_string()])
+pub fn prepare(to: &Version) -> Line {
+    Line::of(&["version", "prepare", &to.to_string()])
 }
 
 /// Brings the release to all backends and prepares it there.
 #[must_use]
-pub fn distribute(
-    dialect: Dialect,
-    to: &Version,
-    entrance: &Entrance,
-    spelling: Spelling,
-) -> Vec<String> {
-    let mut line = upgrade(dialect, to, entrance);
-    line.push(spelling.option().to_owned());
-    line
+pub fn distribute(dialect: Dialect, to: &Version, entrance: &Entrance, spelling: Spelling) -> Line {
+    upgrade(dialect, to, entrance).and(&[spelling.option()])
 }
 
 /// Upgrades the backends; from a phase on, where one was left unfinished.
 #[must_use]
-pub fn backends(
-    dialect: Dialect,
-    to: &Version,
-    entrance: &Entrance,
-    phase: Option<Phase>,
-) -> Vec<String> {
+pub fn backends(dialect: Dialect, to: &Version, entrance: &Entrance, phase: Option<Phase>) -> Line {
     // The options of the phases belong to the upgrade itself, which the
     // wrapper starts without them.
     let dialect = if phase.is_some() {
@@ -155,16 +175,18 @@ pub fn backends(
     } else {
         dialect
     };
-    let mut line = upgrade(dialect, to, entrance);
-    line.extend(phase.map(|phase| phase.option().to_owned()));
-    line
+    let line = upgrade(dialect, to, entrance);
+    match phase {
+        Some(phase) => line.and(&[phase.option()]),
+        None => line,
+    }
 }
 
-fn upgrade(dialect: Dialect, to: &Version, entrance: &Entrance) -> Vec<String> {
+fn upgrade(dialect: Dialect, to: &Version, entrance: &Entrance) -> Line {
     let to = to.to_string();
     match dialect {
         Dialect::LocalRun => {
-            let mut line = words(&[
+            let line = Line::of(&[
                 "local",
                 "run",
                 "--container",
@@ -173,54 +195,48 @@ fn upgrade(dialect: Dialect, to: &Version, entrance: &Entrance) -> Vec<String> {
                 &to,
                 "upgrade",
             ]);
-            if let Some(port) = entrance.port {
-                line.extend(words(&["--mgmt-port", &port.to_string()]));
+            match entrance.port {
+                Some(port) => line.and(&["--mgmt-port", &port.to_string()]),
+                None => line,
             }
-            line
         }
-        Dialect::Wrapper => words(&["upgrade", "backends", &to, "-C", &entrance.container]),
+        Dialect::Wrapper => Line::of(&["upgrade", "backends", &to, "-C", &entrance.container]),
     }
 }
 
 /// Upgrades clients, so many at a time.
 #[must_use]
-pub fn clients(
-    to: &Version,
-    entrance: &Entrance,
-    ids: &[u64],
-    batch: u16,
-    drop: &[u64],
-) -> Vec<String> {
+pub fn clients(to: &Version, entrance: &Entrance, ids: &[u64], batch: u16, drop: &[u64]) -> Line {
     let list = |ids: &[u64]| {
         let texts: Vec<String> = ids.iter().map(u64::to_string).collect();
         texts.join(",")
     };
-    let mut line = upgrade(Dialect::LocalRun, to, entrance);
-    line.extend(words(&[
+    let line = upgrade(Dialect::LocalRun, to, entrance).and(&[
         "--mode=clients-upgrade",
         "--client-rolling-batch-size",
         &batch.to_string(),
         "--clients-to-upgrade",
         &list(ids),
-    ]));
-    if !drop.is_empty() {
-        line.extend(words(&["--drop-host", &list(drop)]));
+    ]);
+    if drop.is_empty() {
+        line
+    } else {
+        line.and(&["--drop-host", &list(drop)])
     }
-    line
 }
 
 /// Sets an override that a hop needs while two releases run side by side.
 #[must_use]
-pub fn add_override(key: &str, value: &str) -> Vec<String> {
-    words(&[
+pub fn add_override(key: &str, value: &str) -> Line {
+    Line::of(&[
         "debug", "override", "add", "--key", key, "--value", value, "--force",
     ])
 }
 
 /// Takes an override away again.
 #[must_use]
-pub fn remove_override(id: &str) -> Vec<String> {
-    words(&["debug", "override", "remove", id])
+pub fn remove_override(id: &str) -> Line {
+    Line::of(&["debug", "override", "remove", id])
 }
 
 /// The command line as the operator would type it.
@@ -361,7 +377,7 @@ mod tests {
         remove_override("ManualOverrideId<1>"),
         "weka debug override remove 'ManualOverrideId<1>'"
     )]
-    fn lines(#[case] line: Vec<String>, #[case] expected: &str) {
+    fn lines(#[case] line: Line, #[case] expected: &str) {
         assert_eq!(shown(&line), expected);
     }
 }

@@ -16,7 +16,7 @@
 
 use std::time::Duration;
 
-use super::executor::{ExecuteError, Executor, Job, JobId, JobState, JobView, LOOK_LIMIT};
+use super::executor::{ExecuteError, Executor, Job, JobId, JobState, JobView, LOOK_LIMIT, Work};
 use crate::deadline::Deadline;
 use crate::evidence::{End, RawRecord};
 
@@ -113,15 +113,10 @@ alive() {
 
 fn start_script(dir: &str, program: &[String], job: &Job) -> String {
     use shell_words::quote;
-    let line: Vec<&str> = program
-        .iter()
-        .chain(&job.words)
-        .map(String::as_str)
-        .collect();
-    let command = match &job.package {
-        None => shell_words::join(&line),
+    let command = match &job.work {
+        Work::Weka(line) => shell_words::join(program.iter().chain(line.iter())),
         // The package's own directory is not known before it is unpacked.
-        Some(package) => format!(
+        Work::Package(package) => format!(
             "t=$(mktemp -d) && trap 'rm -rf \"$t\"' EXIT && tar -xf {} -C \"$t\" && cd \"$t\" && for f in ./install.sh ./*/install.sh; do [ -f \"$f\" ] && cd \"${{f%/*}}\" && {{ sh ./install.sh; exit; }}; done; echo 'the package holds no install.sh' >&2; exit 1",
             quote(&package.to_string_lossy())
         ),
@@ -132,10 +127,7 @@ fn start_script(dir: &str, program: &[String], job: &Job) -> String {
         .iter()
         .map(|(name, value)| format!("{name}={}; export {name}\n", quote(value.expose())))
         .collect();
-    let shown = match &job.package {
-        None => super::commands::shown(&job.words),
-        Some(package) => format!("install.sh of {}", package.display()),
-    };
+    let shown = job.work.to_string();
     format!(
         r#"umask 077
 {FUNCTIONS}
@@ -288,6 +280,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::ndu::commands::Line;
     use crate::ndu::executor::Secret;
 
     fn jobs(dir: &Path, program: &[&str]) -> Detached<LocalShell> {
@@ -295,12 +288,7 @@ mod tests {
     }
 
     fn job(id: &str, words: &[&str]) -> Job {
-        Job {
-            id: JobId::new(id).expect("a name"),
-            words: words.iter().map(|w| (*w).to_owned()).collect(),
-            environment: Vec::new(),
-            package: None,
-        }
+        Job::weka(JobId::new(id).expect("a name"), Line::of_test(words))
     }
 
     fn soon() -> Deadline {
@@ -440,7 +428,7 @@ mod tests {
         assert!(status.success());
         let jobs = jobs(dir.path().join("jobs").as_path(), &["weka"]);
         let mut job = job("a-1", &[]);
-        job.package = Some(tar);
+        job.work = Work::Package(tar);
         jobs.start(&job, &soon()).expect("started");
         let view = ended(&jobs, &job);
         assert_eq!(view.state, JobState::Ended(0));

@@ -2,9 +2,11 @@
 //! after it.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::commands::{self, Line};
 use crate::deadline::Deadline;
 
 /// The name of a job: stable for one try of one step, so that whoever comes
@@ -96,25 +98,40 @@ impl fmt::Debug for Secret {
 pub struct Job {
     /// Its name.
     pub id: JobId,
-    /// The words behind `weka`; they need no quoting, and hold no secret:
-    /// everyone on the machine can see them.
-    pub words: Vec<String>,
+    /// What is run. It holds no secret: everyone on the machine can see it.
+    pub work: Work,
     /// What is in its environment besides: where a secret belongs.
     pub environment: Vec<(&'static str, Secret)>,
-    /// A package (tar) on the machine that runs the job: it is unpacked and
-    /// its `install.sh` run, instead of a `weka` command.
-    pub package: Option<std::path::PathBuf>,
+}
+
+/// What a job runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Work {
+    /// A `weka` command.
+    Weka(Line),
+    /// A package (tar) on the machine that runs the job: it is unpacked, and
+    /// its `install.sh` run.
+    Package(PathBuf),
+}
+
+impl fmt::Display for Work {
+    /// For the operator and for the journal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Weka(line) => f.write_str(&commands::shown(line)),
+            Self::Package(package) => write!(f, "install.sh of {}", package.display()),
+        }
+    }
 }
 
 impl Job {
     /// A `weka` command with nothing else about it.
     #[must_use]
-    pub fn weka(id: JobId, words: Vec<String>) -> Self {
+    pub fn weka(id: JobId, line: Line) -> Self {
         Self {
             id,
-            words,
+            work: Work::Weka(line),
             environment: Vec::new(),
-            package: None,
         }
     }
 }
@@ -208,9 +225,8 @@ mod tests {
     fn a_secret_is_not_shown() {
         let job = Job {
             id: JobId::new("x").expect("a name"),
-            words: vec!["version".into(), "get".into()],
+            work: Work::Weka(Line::of_test(&["version", "get"])),
             environment: vec![("WEKA_DIST_SERVERS", Secret::new("https://t0k3n@host"))],
-            package: None,
         };
         assert!(!format!("{job:?}").contains("t0k3n"));
     }

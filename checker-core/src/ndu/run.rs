@@ -26,7 +26,7 @@ use jiff::Timestamp;
 
 use super::aws;
 use super::commands::{self, Dialect, Entrance, Spelling};
-use super::executor::{ExecuteError, Executor, Job, JobId, JobState};
+use super::executor::{ExecuteError, Executor, Job, JobId, JobState, Work};
 use super::journal::{Entry, Journal, JournalError};
 use super::observe::{ClusterState, ContainerState, Patience, Phase, ask, is};
 use super::plan::{Distribution, Options, StepKind, Until};
@@ -542,8 +542,7 @@ impl Upgrade<'_> {
                 job.environment = vec![("WEKA_DIST_SERVERS", url.clone())];
             }
             Distribution::Package(path) => {
-                job.words = Vec::new();
-                job.package = Some(path.clone());
+                job.work = Work::Package(path.clone());
             }
             Distribution::Configured | Distribution::From(_) => {}
         }
@@ -972,10 +971,7 @@ impl Upgrade<'_> {
     fn act(&mut self, hop: &Hop, step: StepKind, job: Job) -> Result<JobEnd, Halt> {
         // Who wants to leave wants nothing begun.
         self.stay(hop, step)?;
-        let command = match &job.package {
-            Some(package) => format!("install.sh of {}", package.display()),
-            None => commands::shown(&job.words),
-        };
+        let command = job.work.to_string();
         let known = self
             .journal
             .story()
