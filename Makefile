@@ -28,12 +28,13 @@ setup:
 	@tests/setup.sh
 
 # Lints and documents first: they need the dependencies' metadata alone, and
-# what they build of OpenSSL is used again by the tests.
+# what they build of OpenSSL is used again by the tests. Many tests wait for
+# processes and clocks: two at a time for each core.
 test: setup
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps
-	cargo test --workspace --no-fail-fast
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$((2 * $$(nproc)))} cargo test --workspace --no-fail-fast
 
 # A test holds each of them to what the tool prints.
 generate:

@@ -208,7 +208,7 @@ fn spec_files(cluster: &Cluster, server: &Server) -> String {
     if server.ca_override {
         let _ = writeln!(text, "ca {}.spec", cluster.release);
     }
-    text
+    text + "end\n"
 }
 
 /// As `openssl x509 -text` shows each container's certificate, shortened.

@@ -47,7 +47,10 @@ fn main() -> ExitCode {
     if itself::is_owner_to_be_killed() {
         itself::own_a_lab_until_killed();
     }
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    // They wait for each other's machines more than they work.
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    arguments.test_threads.get_or_insert(2 * cores);
     let tests = tests();
     let missing = lab::missing();
     if missing.is_empty() || arguments.list {

@@ -48,6 +48,10 @@ fn read(value: &Value) -> Result<ContainerNets, ShapeError> {
         .iter()
         .map(|net| {
             let id_names = ["host_id", "container", "container_id"];
+            // Null for a container that has no card to itself (UDP).
+            if !net.members().contains_key("net_devices") {
+                return Err(net.error(&["net_devices"], "is missing"));
+            }
             Ok(ContainerNet {
                 container: net
                     .opt_id(&id_names)?
@@ -88,6 +92,7 @@ mod tests {
     #[rstest]
     #[case(json!([{"name":"eth2","net_devices":[]}]))]
     #[case(json!([{"host_id":"weka-01"}]))]
+    #[case(json!([{"host_id":3,"name":"eth2"}]))]
     #[case(json!([{"host_id":3,"net_devices":["eth2"]}]))]
     #[case(json!("error"))]
     fn nothing_needed_is_made_up(#[case] value: Value) {

@@ -1,5 +1,6 @@
 //! `weka cluster container -J`: every container of the cluster.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -120,16 +121,12 @@ fn container(c: &Object<'_>) -> Result<Container, ShapeError> {
     let mut addresses: Vec<String> = Vec::new();
     let primary = c.opt_text(&["host_ip", "container_ip"])?;
     for address in primary.into_iter().chain(c.texts(&["ips"])?) {
-        if !address.is_empty() && !addresses.iter().any(|known| known == address) {
+        // What is no address would make one server of all that have it.
+        if address.parse::<IpAddr>().is_ok() && !addresses.iter().any(|known| known == address) {
             addresses.push(address.to_owned());
         }
     }
-    let mode = c.text(&["mode"])?;
-    let backend = match mode.to_ascii_lowercase().as_str() {
-        "backend" => true,
-        "client" => false,
-        _ => return Err(c.error(&["mode"], format!("{mode:?} is neither backend nor client"))),
-    };
+    let backend = is_backend(c)?;
     let text = |names: &[&str]| -> Result<Option<String>, ShapeError> {
         Ok(c.opt_text(names)?
             .map(str::trim)
@@ -157,6 +154,17 @@ fn container(c: &Object<'_>) -> Result<Container, ShapeError> {
             .get("auto_remove_timeout")
             .map(|timeout| timeout.is_number()),
     })
+}
+
+/// Whether a row of the list is of a container in backend mode; else it is a
+/// client.
+pub(super) fn is_backend(c: &Object<'_>) -> Result<bool, ShapeError> {
+    let mode = c.text(&["mode"])?;
+    match mode.to_ascii_lowercase().as_str() {
+        "backend" => Ok(true),
+        "client" => Ok(false),
+        _ => Err(c.error(&["mode"], format!("{mode:?} is neither backend nor client"))),
+    }
 }
 
 fn core_ids(c: &Object<'_>) -> Result<Option<Vec<u64>>, ShapeError> {
@@ -196,6 +204,16 @@ mod tests {
         assert_eq!(list[0].addresses, ["10.0.0.11", "fd00::11"]);
         assert_eq!(list[0].release.as_deref(), Some("4.4.21.2-hotfix1"));
         assert!(list[0].backend);
+    }
+
+    /// Else all containers with the same odd word stood on one server.
+    #[test]
+    fn what_is_no_address_is_none() {
+        let mut value = sample();
+        value["host_ip"] = json!("?");
+        value["ips"] = json!(["?", "fd00::11"]);
+        let list = read(&json!([value])).expect("readable");
+        assert_eq!(list.0[0].addresses, ["fd00::11"]);
     }
 
     // field history S5

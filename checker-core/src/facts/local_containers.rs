@@ -94,8 +94,12 @@ fn container(c: &Object<'_>) -> Result<LocalContainer, ShapeError> {
             .text(&["runStatus", "state"])?
             .eq_ignore_ascii_case("running"),
     };
+    let name = c.text(&["name"])?.trim();
+    if name.is_empty() {
+        return Err(c.error(&["name"], "is empty"));
+    }
     Ok(LocalContainer {
-        name: c.text(&["name"])?.to_owned(),
+        name: name.to_owned(),
         kind: text(c, &["type"])?,
         running,
         disabled: c.opt_boolean(&["isDisabled"])?,
@@ -156,6 +160,7 @@ mod tests {
     #[rstest]
     #[case::running(json!({"name":"drives0","type":"weka"}))]
     #[case::name(json!({"type":"weka","isRunning":true}))]
+    #[case::empty_name(json!({"name":" ","type":"weka","isRunning":true}))]
     fn nothing_needed_is_made_up(#[case] value: Value) {
         assert!(read(&json!([value])).is_err());
     }

@@ -253,6 +253,10 @@ fn resources(
     lists: &[Vec<String>],
 ) -> Result<Resources, String> {
     let after = |label: &str| lines.iter().find_map(|line| line.strip_prefix(label));
+    // Another container's, whose own first line got lost.
+    if lines.iter().filter(|line| line.starts_with("key ")).count() > 1 {
+        return Err("`weka local resources` answered twice".to_owned());
+    }
     if let Some(status) = after("failed ") {
         return Err(format!(
             "`weka local resources` ended with exit status {status}"
@@ -297,6 +301,13 @@ mod tests {
             .containers
             .remove(0)
             .1
+    }
+
+    /// Its neighbour's first line got lost: whose secret it is, nobody can tell.
+    #[test]
+    fn two_answers_in_one_are_none() {
+        let text = "digests 0\nlist\ncontainer a\nkey 0\nendpoints 1\nkey 0\nendpoints 1\n";
+        assert!(one(text).is_err());
     }
 
     #[rstest]

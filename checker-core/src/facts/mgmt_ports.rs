@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::containers::CONTAINERS;
+use super::containers::{CONTAINERS, is_backend};
 use super::{Fact, FactScope, Missing, Object, ShapeError, View};
 use crate::server::{Role, Server};
 use crate::source::{ClusterCommand, DependentProbe, ServerProbe};
@@ -35,8 +35,24 @@ pub struct MgmtPort {
     pub container: u64,
     /// Its name.
     pub name: String,
-    /// Its addresses with its port; empty where the cluster does not tell.
-    pub endpoints: Vec<Endpoint>,
+    /// Its management addresses.
+    pub addresses: Vec<IpAddr>,
+    /// Its port; `None` where the cluster does not tell.
+    pub port: Option<u16>,
+}
+
+impl MgmtPort {
+    /// Its addresses with its port; none where the cluster does not tell one.
+    pub fn endpoints(&self) -> impl Iterator<Item = Endpoint> {
+        let port = self.port;
+        let at = move |address: &IpAddr| {
+            port.map(|port| Endpoint {
+                address: *address,
+                port,
+            })
+        };
+        self.addresses.iter().filter_map(at)
+    }
 }
 
 /// The management ports of all backend containers.
@@ -56,7 +72,7 @@ impl Fact for MgmtPorts {
 fn read(value: &Value) -> Result<MgmtPorts, ShapeError> {
     let mut ports = Vec::new();
     for c in Object::list(value)? {
-        if !c.text(&["mode"])?.eq_ignore_ascii_case("backend") {
+        if !is_backend(&c)? {
             continue;
         }
         let id_names = ["host_id", "id", "container_id"];
@@ -67,14 +83,13 @@ fn read(value: &Value) -> Result<MgmtPorts, ShapeError> {
             ),
         };
         let primary = c.opt_text(&["host_ip", "container_ip"])?;
-        let mut endpoints: Vec<Endpoint> = primary
+        let mut addresses: Vec<IpAddr> = primary
             .into_iter()
             .chain(c.texts(&["ips"])?)
             .filter_map(|address| address.parse().ok())
-            .filter_map(|address| port.map(|port| Endpoint { address, port }))
             .collect();
-        endpoints.sort();
-        endpoints.dedup();
+        addresses.sort();
+        addresses.dedup();
         ports.push(MgmtPort {
             container: c
                 .opt_id(&id_names)?
@@ -83,7 +98,8 @@ fn read(value: &Value) -> Result<MgmtPorts, ShapeError> {
                 .opt_text(&["container_name", "name", "container"])?
                 .unwrap_or_default()
                 .to_owned(),
-            endpoints,
+            addresses,
+            port,
         });
     }
     Ok(MgmtPorts(ports))
@@ -168,7 +184,7 @@ fn asked_by(server: &Server, all: &[Server], ports: &MgmtPorts) -> Vec<Endpoint>
     (1..=ASKERS.min(ring.len() - 1))
         .filter_map(|step| ring.get((own + step) % ring.len()))
         .flat_map(|other| ports.of(other))
-        .flat_map(|port| port.endpoints.iter().cloned())
+        .flat_map(MgmtPort::endpoints)
         .collect()
 }
 
@@ -182,7 +198,7 @@ impl MgmtPorts {
             .collect();
         self.0
             .iter()
-            .filter(move |port| port.endpoints.iter().any(|e| own.contains(&e.address)))
+            .filter(move |port| port.addresses.iter().any(|a| own.contains(a)))
     }
 }
 
@@ -269,8 +285,8 @@ mod tests {
     #[case::zero(json!(0), None)]
     fn ports(#[case] port: Value, #[case] expected: Option<u16>) {
         let MgmtPorts(list) = read(&json!([container(1, "10.0.0.1", port)])).expect("readable");
-        assert_eq!(list[0].endpoints.first().map(|e| e.port), expected);
-        assert!(list[0].endpoints.len() <= 1);
+        assert_eq!(list[0].port, expected);
+        assert_eq!(list[0].endpoints().count(), usize::from(expected.is_some()));
     }
 
     #[test]

@@ -99,7 +99,19 @@ fn parse(text: &str) -> Result<Mounts, String> {
     if !text.lines().any(|line| line == "end") {
         return Err("it breaks off".to_owned());
     }
-    let mounts: Vec<Mount> = text.lines().filter_map(mount).collect();
+    let mut mounts: Vec<Mount> = Vec::new();
+    let mut begun = false;
+    for line in text.lines().take_while(|line| *line != "end") {
+        let mount = mount(line);
+        let known = line.starts_with("dir /") || line == "link /opt/weka";
+        begun |= known || mount.is_some();
+        // In front of the answer a shell may have greeted; a line of it that
+        // can't be read may be the one that matters.
+        if begun && !known && mount.is_none() && !line.trim().is_empty() {
+            return Err(format!("{:?} is no mount", super::short(line)));
+        }
+        mounts.extend(mount);
+    }
     // What was mounted last covers what was there before.
     let root = mounts
         .iter()
@@ -222,6 +234,14 @@ mod tests {
         assert_eq!(mounts.wekafs.len(), 1);
         assert_eq!(mounts.wekafs[0].at, "/mnt/my data");
         assert_eq!(mounts.cgroups[0].kind, "cgroup2");
+    }
+
+    // A mount that can't be read may be the one that matters.
+    #[test]
+    fn a_damaged_mount_is_not_passed_over() {
+        let text = ANSWER.replace("42 22 0:50", "4x 22 0:50");
+        let error = parse(&text).expect_err("damaged");
+        assert!(error.contains("4x 22 0:50"), "{error}");
     }
 
     #[test]

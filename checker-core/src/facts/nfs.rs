@@ -87,7 +87,8 @@ fn read(value: &Value) -> Result<Nfs, ShapeError> {
 }
 
 fn group(g: &Object<'_>) -> Result<InterfaceGroup, ShapeError> {
-    if !g.members().contains_key("ports") {
+    // A group without ports has an empty list.
+    if g.get(&["ports"]).is_none() {
         return Err(g.error(&["ports"], "is missing"));
     }
     Ok(InterfaceGroup {
@@ -153,6 +154,7 @@ mod tests {
 
     #[rstest]
     #[case::no_ports(json!([{"name":"ig1"}]))]
+    #[case::null_ports(json!([{"name":"ig1","ports":null}]))]
     #[case::no_container(json!([{"name":"ig1","ports":[{"port":"eth1"}]}]))]
     #[case::invalid_container(json!([{"name":"ig1","ports":[{"host_id":"HostId<INVALID>"}]}]))]
     #[case::no_name(json!([{"ports":[]}]))]

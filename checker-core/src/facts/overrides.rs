@@ -66,11 +66,15 @@ fn read(value: &Value) -> Result<Overrides, ShapeError> {
     Object::list(value)?
         .iter()
         .map(|o| {
+            let key = o.text(&["key"])?;
+            if key.trim().is_empty() {
+                return Err(o.error(&["key"], "is empty"));
+            }
             Ok(Override {
                 id: o
                     .get(&["override_id", "id"])
                     .map(|id| id.as_str().map_or_else(|| id.to_string(), str::to_owned)),
-                key: o.text(&["key"])?.to_owned(),
+                key: key.to_owned(),
                 value: match o.get(&["value"]) {
                     Some(Value::String(text)) => text.trim().to_owned(),
                     Some(other) => other.to_string(),

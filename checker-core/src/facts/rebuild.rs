@@ -27,9 +27,15 @@ pub struct Amount {
 
 impl Amount {
     fn read(object: &Object<'_>, mib: &str, percent: &str) -> Result<Option<Self>, ShapeError> {
+        let part = |name: &str| -> Result<Option<f64>, ShapeError> {
+            match object.opt_float(&[name])? {
+                Some(n) if n < 0.0 => Err(object.error(&[name], format!("{n} is no amount"))),
+                n => Ok(n),
+            }
+        };
         let amount = Self {
-            mib: object.opt_float(&[mib])?,
-            percent: object.opt_float(&[percent])?,
+            mib: part(mib)?,
+            percent: part(percent)?,
         };
         Ok(Some(amount).filter(|a| a.mib.is_some() || a.percent.is_some()))
     }
@@ -177,6 +183,9 @@ mod tests {
     }
 
     #[rstest]
+    #[case::less_than_nothing(json!({"protectionState":[{"numFailures":1,"MiB":-7,"percent":0}]}))]
+    #[case::a_share_below_zero(json!({"protectionState":[{"numFailures":1,"MiB":0,"percent":-0.1}]}))]
+    #[case::unavailable_below_zero(json!({"unavailableMiB":-7,"protectionState":[]}))]
     #[case::an_entry_without_amount(json!({"protectionState":[{"numFailures":1}]}))]
     #[case::an_entry_without_failures(json!({"protectionState":[{"MiB":0}]}))]
     #[case::words(json!({"protectionState":"OK"}))]

@@ -46,8 +46,10 @@ pub struct Snapshot {
     pub name: String,
     /// The filesystem that it is of.
     pub filesystem: Option<String>,
-    /// What the object stores have of it. Empty when the cluster did not tell.
+    /// What the object stores have of it, as far as the cluster told.
     pub copies: Vec<ObjectCopy>,
+    /// Whether the cluster told of every object store.
+    pub is_told: bool,
 }
 
 /// Every snapshot of the cluster.
@@ -75,10 +77,13 @@ fn read(value: &Value) -> Result<Snapshots, ShapeError> {
 fn snapshot(s: &Object<'_>) -> Result<Snapshot, ShapeError> {
     let mut copies = Vec::new();
     // From 4.0.5 on: one object per store, each with a status.
-    for (place, member) in [
+    let stores = [
         (Place::Local, "localStowInfo"),
         (Place::Remote, "remoteStowInfo"),
-    ] {
+    ];
+    let told = |(_, member): &&(Place, &str)| s.members().contains_key(*member);
+    let nested = stores.iter().filter(told).count();
+    for (place, member) in stores {
         if let Some(info) = s.opt_object(&[member])? {
             copies.push(copy(
                 place,
@@ -110,6 +115,8 @@ fn snapshot(s: &Object<'_>) -> Result<Snapshot, ShapeError> {
             .get(&["name", "snap_id", "id", "uid"])
             .map_or_else(|| "(no name)".to_owned(), text),
         filesystem: s.opt_text(&["filesystem"])?.map(str::to_owned),
+        // One of the two objects alone is half of what there is to tell.
+        is_told: nested != 1 && !copies.is_empty() && copies.iter().all(|c| !c.status.is_empty()),
         copies,
     })
 }
@@ -175,13 +182,14 @@ mod tests {
     }
 
     #[rstest]
-    #[case::null(json!({"localStowInfo":{"stowStatus":"NONE"},"remoteStowInfo":null}))]
-    #[case::absent(json!({"localStowInfo":{"stowStatus":"NONE"}}))]
-    fn one_object_store_will_do(#[case] snapshot: Value) {
-        assert_eq!(
-            copies(&json!([snapshot])),
-            [(Place::Local, "NONE".to_owned())]
-        );
+    #[case::null(json!({"localStowInfo":{"stowStatus":"NONE"},"remoteStowInfo":null}), true)]
+    #[case::absent(json!({"localStowInfo":{"stowStatus":"NONE"}}), false)]
+    #[case::empty(json!({"localStowInfo":{"stowStatus":"NONE"},"remoteStowInfo":{"stowStatus":" "}}), false)]
+    #[case::none(json!({"localStowInfo":null,"remoteStowInfo":null}), false)]
+    #[case::flat(json!({"stowStatus":"NONE"}), true)]
+    fn whether_all_is_told(#[case] snapshot: Value, #[case] expected: bool) {
+        let list = read(&json!([snapshot])).expect("readable");
+        assert_eq!(list.0[0].is_told, expected);
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub static SPEC_FILES: ServerProbe = ServerProbe {
 for file in /opt/weka/dist/release/*.spec; do
     [ -f "$file" ] && set -- "$@" "$file"
 done
-[ "$#" -gt 0 ] || exit 0
+[ "$#" -gt 0 ] || { echo end; exit 0; }
 for file do
     printf 'spec %s\n' "${file##*/}"
 done
@@ -26,6 +26,7 @@ status=$?
 [ "$status" = 1 ] || printf '%s\n' "$found" | while IFS= read -r file; do
     printf 'ca %s\n' "${file##*/}"
 done
+echo end
 "#,
     timeout: Duration::from_secs(5),
     limit: 64 * 1024,
@@ -66,7 +67,11 @@ impl Fact for SpecFiles {
 
 fn parse(text: &str) -> Result<SpecFiles, String> {
     let mut files: Vec<SpecFile> = Vec::new();
-    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+    let lines = || text.lines().filter(|line| !line.trim().is_empty());
+    if lines().next_back() != Some("end") {
+        return Err("it breaks off".to_owned());
+    }
+    for line in lines().take_while(|line| *line != "end") {
         let odd = || format!("{:?} in the list of descriptions", super::short(line));
         let (word, name) = line.split_once(' ').ok_or_else(odd)?;
         let release = name.strip_suffix(".spec").ok_or_else(odd)?;
@@ -94,7 +99,7 @@ mod tests {
 
     #[test]
     fn reads_both_lists() {
-        let files = parse("spec 4.4.10.spec\nspec 4.4.21.2-hotfix1.spec\nca 4.4.10.spec\n")
+        let files = parse("spec 4.4.10.spec\nspec 4.4.21.2-hotfix1.spec\nca 4.4.10.spec\nend\n")
             .expect("readable");
         let of = |release: &str| {
             files
@@ -108,10 +113,12 @@ mod tests {
     }
 
     #[rstest]
-    #[case::nothing("", true)]
-    #[case::noise("Welcome to weka-01\n", false)]
+    #[case::none("end\n", true)]
+    #[case::nothing("", false)]
+    #[case::no_end("spec 4.4.10.spec\n", false)]
+    #[case::noise("Welcome to weka-01\nend\n", false)]
     #[case::cut("spec 4.4.10.spec\nspec 4.4.2", false)]
-    #[case::unknown_file("ca 4.4.10.spec\n", false)]
+    #[case::unknown_file("ca 4.4.10.spec\nend\n", false)]
     fn half_an_answer_is_none(#[case] text: &str, #[case] readable: bool) {
         assert_eq!(parse(text).is_ok(), readable);
     }
@@ -126,7 +133,7 @@ mod tests {
                 .replace("/opt/weka", &root.path().to_string_lossy());
             assert_eq!(
                 answer(shell, &script, &[]).0,
-                "",
+                "end\n",
                 "{shell:?}: without a directory"
             );
             std::fs::create_dir_all(&releases).expect("made");
@@ -136,10 +143,10 @@ mod tests {
             )
             .expect("written");
             std::fs::write(releases.join("4.4.21.2.spec"), "{}").expect("written");
-            let expected = "spec 4.4.10.spec\nspec 4.4.21.2.spec\nca 4.4.10.spec\n";
+            let expected = "spec 4.4.10.spec\nspec 4.4.21.2.spec\nca 4.4.10.spec\nend\n";
             assert_eq!(answer(shell, &script, &[]).0, expected, "{shell:?}");
             std::fs::write(releases.join("4.4.10.spec"), "{}").expect("written");
-            let expected = "spec 4.4.10.spec\nspec 4.4.21.2.spec\n";
+            let expected = "spec 4.4.10.spec\nspec 4.4.21.2.spec\nend\n";
             assert_eq!(
                 answer(shell, &script, &[]),
                 (expected.to_owned(), 0),

@@ -176,9 +176,7 @@ impl ClusterState {
             |_| BTreeMap::new(),
             |ports| {
                 let known = ports.0.into_iter();
-                known
-                    .filter_map(|p| Some((p.container, p.endpoints.first()?.port)))
-                    .collect()
+                known.filter_map(|p| Some((p.container, p.port?))).collect()
             },
         );
         let roles = roles(&processes);

@@ -74,23 +74,33 @@ mod tests {
     const KEY: &str = "host:spec-files";
 
     #[rstest]
-    #[case::clean("4.4.21.2", "spec 4.4.21.2.spec\n", Outcome::Pass)]
-    #[case::set("4.4.21.2", "spec 4.4.21.2.spec\nca 4.4.21.2.spec\n", Outcome::Fail)]
+    #[case::clean("4.4.21.2", "spec 4.4.21.2.spec\nend\n", Outcome::Pass)]
+    #[case::set(
+        "4.4.21.2",
+        "spec 4.4.21.2.spec\nca 4.4.21.2.spec\nend\n",
+        Outcome::Fail
+    )]
     #[case::set_in_another(
         "4.4.21.2",
-        "spec 4.4.10.spec\nspec 4.4.21.2.spec\nca 4.4.10.spec\n",
+        "spec 4.4.10.spec\nspec 4.4.21.2.spec\nca 4.4.10.spec\nend\n",
         Outcome::Pass
     )]
     // field history 46
     #[case::hotfix(
         "4.4.21.2-hotfix1",
-        "spec 4.4.21.2-hotfix1.spec\nca 4.4.21.2-hotfix1.spec\n",
+        "spec 4.4.21.2-hotfix1.spec\nca 4.4.21.2-hotfix1.spec\nend\n",
         Outcome::Fail
     )]
-    #[case::only_without_the_suffix("4.4.21.2-hotfix1", "spec 4.4.21.2.spec\n", Outcome::Unknown)]
+    #[case::only_without_the_suffix(
+        "4.4.21.2-hotfix1",
+        "spec 4.4.21.2.spec\nend\n",
+        Outcome::Unknown
+    )]
     // field history R1
-    #[case::none_there("4.4.21.2", "", Outcome::Unknown)]
-    #[case::noise("4.4.21.2", "Welcome\n", Outcome::Unknown)]
+    #[case::none_there("4.4.21.2", "end\n", Outcome::Unknown)]
+    #[case::no_end("4.4.21.2", "spec 4.4.21.2.spec\n", Outcome::Unknown)]
+    #[case::nothing("4.4.21.2", "", Outcome::Unknown)]
+    #[case::noise("4.4.21.2", "Welcome\nend\n", Outcome::Unknown)]
     fn judges(#[case] release: &str, #[case] answer: &str, #[case] outcome: Outcome) {
         let result = Evidence::running(release)
             .backend("weka-01", &[(KEY, answer)])
@@ -101,10 +111,10 @@ mod tests {
     #[test]
     fn each_server_has_its_own_answer() {
         let results = Evidence::running("4.4.21.2")
-            .backend("weka-01", &[(KEY, "spec 4.4.21.2.spec\n")])
+            .backend("weka-01", &[(KEY, "spec 4.4.21.2.spec\nend\n")])
             .backend(
                 "weka-02",
-                &[(KEY, "spec 4.4.21.2.spec\nca 4.4.21.2.spec\n")],
+                &[(KEY, "spec 4.4.21.2.spec\nca 4.4.21.2.spec\nend\n")],
             )
             .backend("weka-03", &[])
             .unreached("weka-04", Role::Backend, Step::Refused, "no sshd")
@@ -123,8 +133,8 @@ mod tests {
 
     #[rstest]
     #[case::failed(End::Exited(2), "")]
-    #[case::too_late(End::TimedOut, "spec 4.4.21.2.spec\n")]
-    #[case::lost(End::Lost, "spec 4.4.21.2.spec\n")]
+    #[case::too_late(End::TimedOut, "spec 4.4.21.2.spec\nend\n")]
+    #[case::lost(End::Lost, "spec 4.4.21.2.spec\nend\n")]
     fn damaged_answers_are_unknown(#[case] end: End, #[case] answer: &str) {
         let base = Evidence::running("4.4.21.2");
         let record = base.record(KEY, end, answer, "");
@@ -137,7 +147,7 @@ mod tests {
     #[test]
     fn without_the_running_release_it_is_unknown() {
         let result = Evidence::new()
-            .backend("weka-01", &[(KEY, "spec 4.4.21.2.spec\n")])
+            .backend("weka-01", &[(KEY, "spec 4.4.21.2.spec\nend\n")])
             .judge_one(&CA_OVERRIDE, "4.4.33");
         assert_eq!(result.outcome, Outcome::Unknown, "{result:?}");
     }

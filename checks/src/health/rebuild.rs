@@ -105,8 +105,19 @@ fn gap(rebuild: &Rebuild) -> Option<String> {
     if rebuild.protection.is_empty() {
         return Some("the cluster does not report the protection of its data".to_owned());
     }
-    if rebuild.unavailable.is_none() {
+    // A share that rounds to 0 % is no proof that there is nothing.
+    if rebuild.unavailable.is_none_or(|a| a.mib.is_none()) {
         return Some("the cluster does not report whether data is unavailable".to_owned());
+    }
+    if rebuild
+        .protection
+        .iter()
+        .any(|p| p.failures > 0 && p.amount.mib.is_none())
+    {
+        return Some(
+            "the cluster reports only a rounded share of the data that is not fully protected"
+                .to_owned(),
+        );
     }
     if rebuild.filled_in == Some(false) || !rebuild.counted() {
         return Some("the cluster's report of its data's protection is still empty".to_owned());
@@ -203,6 +214,9 @@ mod tests {
     #[case::too_few_failure_domains(with("enoughActiveFDs", json!(false)), Outcome::Warn)]
     #[case::no_protection_state(without("protectionState"), Outcome::Unknown)]
     #[case::empty_protection_state(with("protectionState", json!([])), Outcome::Unknown)]
+    #[case::only_a_share_unavailable(json!({"progressPercent":0,"unavailablePercent":0,"protectionState":[{"numFailures":0,"MiB":10,"percent":100}]}), Outcome::Unknown)]
+    #[case::a_share_of_none(with("protectionState", json!([{"numFailures":0,"MiB":10,"percent":100},{"numFailures":1,"percent":0}])), Outcome::Unknown)]
+    #[case::less_than_nothing(with("protectionState", json!([{"numFailures":0,"MiB":10,"percent":100},{"numFailures":1,"MiB":-7,"percent":0}])), Outcome::Unknown)]
     #[case::no_word_of_unavailable(without("unavailableMiB"), Outcome::Unknown)]
     #[case::partial_report(with("numBucketsInReport", json!(149)), Outcome::Unknown)]
     #[case::not_filled_in(with("isInited", json!(false)), Outcome::Unknown)]

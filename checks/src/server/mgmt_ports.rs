@@ -51,12 +51,15 @@ fn judge(
     }
     let (mut closed, mut open, mut untold) = (Vec::new(), Vec::new(), Vec::new());
     for port in ports.of(server) {
-        for endpoint in &port.endpoints {
+        if port.port.is_none() {
+            untold.push(format!("{} (the cluster tells no port)", port.name));
+        }
+        for endpoint in port.endpoints() {
             let place = format!("{} at {endpoint}", port.name);
             let answers: Vec<(&str, bool)> = others
                 .clone()
                 .filter_map(|(other, fact)| {
-                    Some((other.name.as_str(), fact.as_ref().ok()?.of(endpoint)?))
+                    Some((other.name.as_str(), fact.as_ref().ok()?.of(&endpoint)?))
                 })
                 .collect();
             let refused: Vec<&str> = answers.iter().filter(|a| !a.1).map(|a| a.0).collect();
@@ -193,6 +196,22 @@ mod tests {
         let (outcome, summary) = of_first(&evidence);
         assert_eq!(outcome, Unknown);
         assert!(summary.contains("connect timeout"), "{summary}");
+    }
+
+    /// The other containers' answers are no answer for this one.
+    #[test]
+    fn one_container_without_a_port_is_unknown() {
+        let silent = CONTAINERS.replace("\"mgmt_port\":14300", "\"mgmt_port\":null");
+        let evidence = evidence()
+            .weka("weka:containers", &silent)
+            .backend("weka-01", &[])
+            .backend("weka-02", &[("host:ports", OPEN)]);
+        let (outcome, summary) = of_first(&evidence);
+        assert_eq!(outcome, Unknown);
+        assert!(
+            summary.contains("compute0 (the cluster tells no port)"),
+            "{summary}"
+        );
     }
 
     #[test]

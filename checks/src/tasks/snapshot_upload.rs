@@ -89,7 +89,7 @@ fn judge(
     let untold: Vec<&str> = snapshots
         .0
         .iter()
-        .filter(|snapshot| snapshot.copies.is_empty())
+        .filter(|snapshot| !snapshot.is_told)
         .map(|snapshot| snapshot.name.as_str())
         .collect();
     if let Some(first) = untold.first() {
@@ -190,7 +190,9 @@ mod tests {
     #[case::flat(json!([{"id":"4","name":"a","stowStatus":"UPLOADING"}]), Outcome::Fail)] // field history 52
     #[case::flat_remote(json!([{"id":"4","name":"a","stowStatus":"NONE","remote_object_status":"UPLOADING"}]), Outcome::Fail)]
     #[case::at_rest(json!([{"name":"a","localStowInfo":{"stowStatus":"NONE"},"remoteStowInfo":{"stowStatus":"SYNCHRONIZED"}}]), Outcome::Pass)]
-    #[case::uploaded(json!([{"name":"a","remoteStowInfo":{"stowStatus":"UPLOADED"}}]), Outcome::Pass)]
+    #[case::uploaded(json!([{"name":"a","localStowInfo":null,"remoteStowInfo":{"stowStatus":"UPLOADED"}}]), Outcome::Pass)]
+    #[case::one_store_not_told(json!([{"name":"a","remoteStowInfo":{"stowStatus":"NONE"}}]), Outcome::Unknown)]
+    #[case::an_empty_word(json!([{"name":"a","localStowInfo":{"stowStatus":""},"remoteStowInfo":{"stowStatus":"NONE"}}]), Outcome::Unknown)]
     #[case::not_told(json!([{"name":"a"}]), Outcome::Unknown)]
     #[case::not_told_beside_an_upload(json!([{"name":"a"},{"name":"b","localStowInfo":{"stowStatus":"UPLOADING"}}]), Outcome::Fail)]
     #[case::null(json!(null), Outcome::Unknown)]

@@ -118,8 +118,47 @@ pub(super) fn wrong_text() -> Vec<Damage> {
     ]
 }
 
+/// The answer with each of its parts damaged in every way: the members of
+/// JSON, the lines of a text.
+pub(super) fn parts(record: &Record, healthy: Option<&Record>) -> Vec<Damage> {
+    match json(record) {
+        Some(value) => {
+            let healthy = healthy.and_then(|r| find_json(r.stdout()).ok());
+            // Where the fault is not.
+            let brief = healthy.as_ref() == Some(&value);
+            let mut damages = fields(&value, healthy.as_ref(), ROWS);
+            damages.retain(|damage| !brief || damage.what.starts_with("without "));
+            damages
+        }
+        None => lines(record),
+    }
+}
+
+/// The answer without each of its parts.
+pub(super) fn missing(record: &Record) -> Vec<Damage> {
+    // The first row of a list stands for each.
+    let mut damages = match json(record) {
+        Some(value) => fields(&value, None, 0),
+        None => lines(record),
+    };
+    damages.retain(|damage| {
+        ["without ", "null for ", "a wrong type for ", "cut "]
+            .iter()
+            .any(|way| damage.what.starts_with(way))
+    });
+    damages
+}
+
+/// The answer as JSON, if it is that and nothing else.
+fn json(record: &Record) -> Option<Value> {
+    let text = record.stdout().trim_ascii_start();
+    matches!(text.first(), Some(b'[' | b'{'))
+        .then(|| find_json(text).ok())
+        .flatten()
+}
+
 /// Probe text without some line, cut behind some line, and with wrong numbers.
-pub(super) fn lines(record: &Record) -> Vec<Damage> {
+fn lines(record: &Record) -> Vec<Damage> {
     let text = record.stdout_text();
     let lines: Vec<&str> = text.lines().collect();
     let put = |lines: Vec<&str>| lines.iter().map(|l| format!("{l}\n")).collect::<String>();
@@ -198,7 +237,10 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for step in &self.0 {
             match step {
-                Step::Member(name) => write!(f, ".{name}")?,
+                Step::Member(name) => {
+                    let name = with_numbers(name, "#").unwrap_or_else(|| name.clone());
+                    write!(f, ".{name}")?;
+                }
                 Step::Row(_) => f.write_str("[n]")?,
                 Step::EachRow => f.write_str("[*]")?,
             }
@@ -209,19 +251,11 @@ impl fmt::Display for Place {
 
 /// The answer with every member damaged, one by one: taken out, null, of a
 /// wrong type, an empty text; in the rows that differ from `healthy` (which
-/// are the rows that matter), in the first, and in all rows at once. Of an
-/// answer that is as with `healthy` only all rows at once, in fewer ways: it
-/// is not where the fault is.
-///
-/// Nothing for an answer that is no JSON.
-pub(super) fn fields(record: &Record, healthy: Option<&Record>) -> Vec<Damage> {
-    let Ok(value) = find_json(record.stdout()) else {
-        return Vec::new();
-    };
-    let healthy = healthy.and_then(|r| find_json(r.stdout()).ok());
-    let brief = healthy.as_ref() == Some(&value);
+/// are the rows that matter), `more` of them at most, in the first, and in all
+/// rows at once.
+fn fields(value: &Value, healthy: Option<&Value>, more: usize) -> Vec<Damage> {
     let mut places = Vec::new();
-    walk(&value, healthy.as_ref(), &Place(Vec::new()), &mut places);
+    walk(value, healthy, more, &Place(Vec::new()), &mut places);
     let mut damages = Vec::new();
     for (place, sample) in places {
         let wrong = match sample {
@@ -241,9 +275,6 @@ pub(super) fn fields(record: &Record, healthy: Option<&Record>) -> Vec<Damage> {
             }
             _ => {}
         }
-        if brief {
-            changes.truncate(1);
-        }
         for (what, new) in changes {
             let mut damaged = value.clone();
             change(&mut damaged, &place.0, new.as_ref());
@@ -262,6 +293,7 @@ const ROWS: usize = 3;
 fn walk<'v>(
     value: &'v Value,
     healthy: Option<&Value>,
+    more: usize,
     at: &Place,
     places: &mut Vec<(Place, &'v Value)>,
 ) {
@@ -275,7 +307,13 @@ fn walk<'v>(
             for (name, member) in map {
                 let place = below(Step::Member(name.clone()));
                 places.push((place.clone(), member));
-                walk(member, healthy.and_then(|h| h.get(name)), &place, places);
+                walk(
+                    member,
+                    healthy.and_then(|h| h.get(name)),
+                    more,
+                    &place,
+                    places,
+                );
             }
         }
         Value::Array(rows) => {
@@ -285,18 +323,19 @@ fn walk<'v>(
                 .filter(|(n, row)| *n > 0 && healthy.is_none_or(|h| h.get(n) != Some(row)));
             // Each row of a list of two or more stands for the first too.
             let first = usize::from(rows.len() < 2 || healthy != Some(value));
-            let chosen = rows.iter().enumerate().take(first).chain(odd.take(ROWS));
+            let chosen = rows.iter().enumerate().take(first).chain(odd.take(more));
             for (n, row) in chosen {
                 walk(
                     row,
                     healthy.and_then(|h| h.get(n)),
+                    more,
                     &below(Step::Row(n)),
                     places,
                 );
             }
             let in_a_row = at.0.contains(&Step::EachRow);
             if let (Some(row), false) = (rows.get(1), in_a_row) {
-                walk(row, Some(row), &below(Step::EachRow), places);
+                walk(row, Some(row), more, &below(Step::EachRow), places);
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
