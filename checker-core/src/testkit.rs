@@ -286,7 +286,8 @@ impl Collected {
         }
         Self {
             store,
-            ..self.clone()
+            now: self.now,
+            target: self.target.clone(),
         }
     }
 
@@ -329,24 +330,16 @@ impl Collected {
             return self.clone();
         };
         let record = record.answering(end, stdout.to_vec(), stderr.as_bytes().to_vec());
-        let mut store = Store::default();
-        for other in self.store.cluster_records() {
-            store.insert_cluster(other.clone());
-        }
-        for server in self.store.servers() {
-            let mut server = server.clone();
-            if Some(&server.server.name) == slot.server.as_ref() {
-                server.records.insert(slot.key.clone(), record.clone());
-            }
-            store.insert_server(server);
-        }
-        if slot.server.is_none() {
+        let mut store = self.store.clone();
+        match &slot.server {
             // The answer given last is the one that counts.
-            store.insert_cluster(record);
+            None => store.insert_cluster(record),
+            Some(name) => store.add_to_server(name, vec![record]),
         }
         Self {
             store,
-            ..self.clone()
+            now: self.now,
+            target: self.target.clone(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -99,8 +100,9 @@ pub struct Record {
     pub(super) started_at: Timestamp,
     pub(super) duration: Duration,
     pub(super) end: End,
-    pub(super) stdout: Vec<u8>,
-    pub(super) stderr: Vec<u8>,
+    // Shared: an answer can be large, and its copies are many.
+    pub(super) stdout: Arc<[u8]>,
+    pub(super) stderr: Arc<[u8]>,
     pub(super) truncated: bool,
 }
 
@@ -116,8 +118,8 @@ impl Record {
             started_at: self.started_at,
             duration: self.duration,
             end,
-            stdout,
-            stderr,
+            stdout: stdout.into(),
+            stderr: stderr.into(),
             truncated: false,
         }
     }

@@ -140,8 +140,8 @@ impl Redactor {
                 End::NotRun(NotRun::Failed(text)) => End::NotRun(NotRun::Failed(self.text(&text))),
                 other => other,
             },
-            stdout: self.bytes(&raw.stdout).into_owned(),
-            stderr: self.bytes(&raw.stderr).into_owned(),
+            stdout: self.bytes(&raw.stdout).into(),
+            stderr: self.bytes(&raw.stderr).into(),
             truncated: raw.truncated,
         }
     }

@@ -35,11 +35,10 @@ impl Store {
 
     /// Adds what one server answered.
     pub fn insert_server(&mut self, evidence: ServerEvidence) {
-        self.servers.push(evidence);
-        self.servers.sort_by(|a, b| {
-            (a.server.role, natural_key(&a.server.name))
-                .cmp(&(b.server.role, natural_key(&b.server.name)))
-        });
+        let place = |e: &ServerEvidence| (e.server.role, natural_key(&e.server.name));
+        let own = place(&evidence);
+        let at = self.servers.partition_point(|known| place(known) <= own);
+        self.servers.insert(at, evidence);
     }
 
     /// Adds what a server answered later; nothing, where there is no such server.
