@@ -62,6 +62,25 @@ impl<'a> Context<'a> {
             None => vec![self.to],
         }
     }
+
+    /// The first release ahead of which this is true. A rule for some targets
+    /// is one for every release on the way.
+    #[must_use]
+    pub fn first_ahead(&self, is_concerned: impl Fn(&Version) -> bool) -> Option<&'a Version> {
+        let mut ahead = self.releases_ahead().into_iter();
+        ahead.find(|release| is_concerned(release))
+    }
+
+    /// What to say of a rule for this release ahead: nothing for the target,
+    /// ` (for the hop to 4.2.18.34)` for one on the way there.
+    #[must_use]
+    pub fn on_the_way(&self, release: &Version) -> String {
+        if release == self.to {
+            String::new()
+        } else {
+            format!(" (for the hop to {release})")
+        }
+    }
 }
 
 /// On which servers the probes of a check run.

@@ -106,7 +106,8 @@ pub struct Part {
     /// Which part.
     pub kind: PartKind,
     /// The day up to which it is complete. For a public JSON file, which
-    /// holds no date, the day on which the file was last changed.
+    /// holds no date, the day on which the file was last changed; where it
+    /// knows nothing that was not known before, no later than that.
     pub date: Date,
     /// The form that it was read in.
     pub form: Form,
@@ -332,9 +333,12 @@ impl ReleaseData {
                 Ok(part.date)
             }
             (PartKind::Releases, false) => {
-                self.replace_targets(public::upgrade_path(text)?);
-                self.version = format!("{} + upgrade_path.json of {changed}", self.version);
-                Ok(changed)
+                let targets = public::upgrade_path(text)?;
+                let adds = targets.iter().any(|t| !self.has_known(&t.version));
+                let date = self.day_of(kind, changed, adds);
+                self.replace_targets(targets);
+                self.version = format!("{} + upgrade_path.json of {date}", self.version);
+                Ok(date)
             }
             (PartKind::OperatingSystems, true) => {
                 let (date, os) = own::os(text)?;
@@ -342,8 +346,10 @@ impl ReleaseData {
                 Ok(date)
             }
             (PartKind::OperatingSystems, false) => {
-                self.os = public::supported_os(text)?;
-                Ok(changed)
+                let os = public::supported_os(text)?;
+                let adds = os.releases.iter().any(|r| !self.os.releases.contains(r));
+                self.os = os;
+                Ok(self.day_of(kind, changed, adds))
             }
             (PartKind::KnownIssues, true) => {
                 let part = own::issues(text)?;
@@ -352,8 +358,11 @@ impl ReleaseData {
                 Ok(part.date)
             }
             (PartKind::KnownIssues, false) => {
-                self.known_issues = public::known_issues(text, &self.known_issues)?;
-                Ok(changed)
+                let issues = public::known_issues(text, &self.known_issues)?;
+                let known = |id: &str| self.known_issues.iter().any(|issue| issue.id == id);
+                let adds = issues.iter().any(|issue| !known(&issue.id));
+                self.known_issues = issues;
+                Ok(self.day_of(kind, changed, adds))
             }
             (PartKind::Rules, _) => {
                 let (date, rules) = own::rules(text)?;
@@ -370,6 +379,23 @@ impl ReleaseData {
 
     /// New targets in the place of the old ones. What was known of their
     /// dates stays; a target that is gone counts as dropped.
+    /// The day up to which a public file is complete. It holds none, and when
+    /// it was last written says little: a copy of an old file is new. So it
+    /// counts as newer than what was known only if it knows more.
+    fn day_of(&self, kind: PartKind, changed: Date, adds: bool) -> Date {
+        let before = self.parts.iter().find(|part| part.kind == kind);
+        match before {
+            Some(before) if !adds => changed.min(before.date),
+            _ => changed,
+        }
+    }
+
+    /// Whether this is or was a release that can be upgraded to.
+    fn has_known(&self, version: &Version) -> bool {
+        let all = self.releases.iter().chain(&self.dropped);
+        all.into_iter().any(|release| release.version == *version)
+    }
+
     fn replace_targets(&mut self, mut targets: Vec<Release>) {
         let old: Vec<Release> = self
             .releases

@@ -193,13 +193,23 @@ fn issue(
     let flag = |name: &str| entry.get(name).and_then(Value::as_bool).unwrap_or(false);
     let known = base.iter().find(|known| known.id == id);
     let mut protocols = Vec::new();
-    for name in texts(text, &id, entry.get("related_protocols"))? {
-        protocols.push(match name.to_ascii_lowercase().as_str() {
-            "nfs" => Protocol::Nfs,
-            "smb" | "smbw" => Protocol::Smb,
-            "s3" => Protocol::S3,
-            _ => return Err(text.value(&id, &name, format!("{name:?} is no protocol"))),
-        });
+    let mut others = Vec::new();
+    let names = texts(text, &id, entry.get("related_protocols"))?;
+    for name in &names {
+        match name.to_ascii_lowercase().as_str() {
+            "nfs" => protocols.push(Protocol::Nfs),
+            "smb" | "smbw" => protocols.push(Protocol::Smb),
+            "s3" => protocols.push(Protocol::S3),
+            // Newer than this tool: the operator is asked, and nothing is ruled out.
+            _ => others.push(name),
+        }
+    }
+    let mut only_if = known.and_then(|k| k.conditions.only_if.clone());
+    if !others.is_empty() {
+        protocols.clear();
+        let uses = format!("the cluster uses {}", names.join(" or "));
+        only_if =
+            Some(only_if.map_or_else(|| uses.clone(), |known| format!("{known}, and {uses}")));
     }
     let met = match entry.get("version_from").and_then(Value::as_str) {
         Some(release) if !release.is_empty() => Met::Over(version(text, &id, release)?),
@@ -220,7 +230,7 @@ fn issue(
             several_orgs: flag("multi_org"),
             kernel_arguments: texts(text, &id, entry.get("problematic_kernel_arguments"))?,
             clients: known.and_then(|k| k.conditions.clients.clone()),
-            only_if: known.and_then(|k| k.conditions.only_if.clone()),
+            only_if,
         },
         remedy: known.and_then(|k| k.remedy.clone()),
         id,

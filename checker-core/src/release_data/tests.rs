@@ -397,6 +397,38 @@ fn public_issues_keep_what_our_data_knows_beyond_them() {
     assert_eq!(data.source_issues, good().source_issues);
 }
 
+/// One word that WEKA adds does not make the newest file useless.
+#[test]
+fn an_issue_of_an_unknown_protocol_is_asked_about() {
+    let json = r#"{"A-9": {"description": "step", "related_protocols": ["nfs", "catalog"], "version_from": "4.4.6"}}"#;
+    let dir = dir(&[("known_issues.json", json)]);
+    let data = good().with_dir(dir.path()).expect("good data");
+    let conditions = &data.known_issues[0].conditions;
+    assert_eq!(conditions.protocols, [], "without NFS it is no less open");
+    assert_eq!(
+        conditions.only_if.as_deref(),
+        Some("the cluster uses nfs or catalog")
+    );
+}
+
+/// A copy of an old file has the day of the copy.
+#[test]
+fn a_public_file_that_knows_nothing_new_is_no_newer() {
+    let known = good().known_issues[0].id.clone();
+    let of = |id: &str| {
+        let json = format!(r#"{{"{id}": {{"description": "it broke", "version_from": "4.4.6"}}}}"#);
+        let dir = dir(&[("known_issues.json", &json)]);
+        let data = good().with_dir(dir.path()).expect("good data");
+        let mut parts = data.parts.into_iter();
+        let part = parts.find(|part| part.kind == PartKind::KnownIssues);
+        part.expect("there").date
+    };
+    let mut parts = good().parts.into_iter();
+    let before = parts.find(|part| part.kind == PartKind::KnownIssues);
+    assert_eq!(of(&known), before.expect("there").date);
+    assert!(of("A-999") > date(2026, 8, 1), "the day it was written");
+}
+
 #[test]
 fn two_files_of_one_part_are_refused() {
     let dir = dir(&[("os.toml", OS), ("supported_os.json", "{}")]);

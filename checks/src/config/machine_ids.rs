@@ -23,9 +23,11 @@ check! {
     /// or one is never upgraded.
     ///
     /// ## How to fix
-    /// Servers made from one image often share `/etc/machine-id`: compare it on
-    /// both. Where it is the same, `rm /etc/machine-id; systemd-machine-id-setup`
-    /// on one of them and restart that server. Where it is not, ask support.
+    /// Servers made from one image often share the identifier of their system:
+    /// compare `cat /etc/machine-id` and `cat /var/lib/dbus/machine-id` on both.
+    /// Give one of them a new one with support, while its containers are stopped:
+    /// the cluster knows the server by the old one. Where they differ already, ask
+    /// support where the cluster has its own from.
     pub MACHINE_IDS {
         id: "config/machine-ids",
         scope: [Cluster],
@@ -77,7 +79,7 @@ fn judge(
     if !shared.is_empty() {
         return Judgement::fail(
             format!("{} machine identifiers stand for more than one server", shared.len()),
-            "Compare `cat /etc/machine-id` on these servers. Where it is the same, run `rm /etc/machine-id; systemd-machine-id-setup` on all but one and restart them, one after the other; where it is not, ask support.",
+            "Compare `cat /etc/machine-id` on these servers. Where it is the same, give all but one of them a new one with support, one server after the other, while its containers are stopped; where it is not, ask support.",
         )
         .details(shared);
     }

@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
 
+use checker_core::facts::Missing;
+use checker_core::facts::overrides::Overrides;
 use checker_core::facts::processes::Processes;
 use checker_core::{Applies, Context, Judgement, UpgradePath, Version, check};
 
@@ -21,15 +23,15 @@ check! {
     /// Mend the network of the processes in UDP mode and restart their containers.
     /// Where that can't be, support has the override `enable_udp_fallback` for
     /// the time of the upgrade (`weka debug override add --key
-    /// enable_udp_fallback --value true`).
+    /// enable_udp_fallback --value true`); with it this check is yellow.
     pub NETWORK_MODE {
         id: "config/network-mode",
         scope: [Cluster],
         when: "src = 4.4.8.76",
         applies: applies,
-        levels: [Fail],
+        levels: [Warn, Fail],
         sources: ["WEKAPP-538765", "public checker, check 73", "rules N10"],
-        needs: [&Processes],
+        needs: [&Processes, Result<&Overrides, Missing>],
         judge: judge,
     }
 }
@@ -47,7 +49,14 @@ fn applies(path: &UpgradePath) -> Applies {
     }
 }
 
-fn judge(_: &Context<'_>, processes: &Processes) -> Judgement {
+/// The override that the product goes by for the time of the upgrade.
+const FALLBACK: (&str, &str) = ("enable_udp_fallback", "true");
+
+fn judge(
+    _: &Context<'_>,
+    processes: &Processes,
+    overrides: Result<&Overrides, Missing>,
+) -> Judgement {
     let mut modes: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut silent = Vec::new();
     for process in processes.backends() {
@@ -73,11 +82,23 @@ fn judge(_: &Context<'_>, processes: &Processes) -> Judgement {
     let counts = counts.join(", ");
     // With any other mode beside it, not only plain DPDK.
     if let (Some(udp), true) = (modes.get("UDP"), modes.len() > 1) {
+        let names = udp.iter().map(|name| format!("{name}: UDP"));
+        if overrides
+            .as_ref()
+            .is_ok_and(|o| o.is_set(FALLBACK.0, FALLBACK.1))
+        {
+            return Judgement::warn(
+                format!("backend processes use UDP beside another network mode: {counts}; the override enable_udp_fallback is set for it (WEKAPP-538765)"),
+                "Ask support to confirm the override for this upgrade, and remove it afterwards: `weka debug override list` shows its id, `weka debug override remove ID` removes it.",
+            )
+            .details(names);
+        }
         return Judgement::fail(
             format!("backend processes use UDP beside another network mode: {counts} (WEKAPP-538765)"),
             "Mend the network of the processes in UDP mode and restart their containers (`weka local restart CONTAINER`), or ask support for the override: `weka debug override add --key enable_udp_fallback --value true` before the upgrade, removed after it.",
         )
-        .details(udp.iter().map(|name| format!("{name}: UDP")));
+        .details(names)
+        .details(overrides.err().map(|missing| format!("overrides not looked at: {missing}")));
     }
     if !silent.is_empty() || modes.is_empty() {
         return Judgement::unknown(format!(
@@ -111,6 +132,28 @@ mod tests {
             other
         ]);
         Evidence::running(release).weka("weka:processes", &list.to_string())
+    }
+
+    #[rstest]
+    #[case::set(
+        r#"[{"key":"enable_udp_fallback","value":"true","enabled":true}]"#,
+        Outcome::Warn
+    )]
+    #[case::switched_off(
+        r#"[{"key":"enable_udp_fallback","value":"true","enabled":false}]"#,
+        Outcome::Fail
+    )]
+    #[case::another(
+        r#"[{"key":"heartbeat_grace_msecs","value":"1","enabled":true}]"#,
+        Outcome::Fail
+    )]
+    #[case::unreadable("?", Outcome::Fail)]
+    fn the_override_makes_it_yellow(#[case] overrides: &str, #[case] outcome: Outcome) {
+        let other = process("COMPUTE", "backend", &json!("UDP"));
+        let result = evidence("4.4.8.76", &other)
+            .weka("weka:overrides", overrides)
+            .judge_one(&NETWORK_MODE, "4.4.33");
+        assert_eq!(result.outcome, outcome, "{result:?}");
     }
 
     // field history S6

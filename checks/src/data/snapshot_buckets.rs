@@ -1,3 +1,4 @@
+use checker_core::facts::Missing;
 use checker_core::facts::snap_layers::SnapLayers;
 use checker_core::facts::status::Status;
 use checker_core::{Applies, Context, Judgement, UpgradePath, Version, check};
@@ -27,7 +28,7 @@ check! {
         applies: applies,
         levels: [Fail],
         sources: ["WEKAPP-427366", "public checker, check 24", "rules N2"],
-        needs: [&SnapLayers, &Status],
+        needs: [Result<&SnapLayers, Missing>, Result<&Status, Missing>],
         judge: judge,
     }
 }
@@ -36,7 +37,8 @@ const FIRST: Version = Version::new(4, 2, 12, 0);
 const LAST: Version = Version::new(4, 4, 0, 0);
 
 fn applies(path: &UpgradePath) -> Applies {
-    if (FIRST..=LAST).contains(&path.to.without_suffix()) {
+    // A release on the way can be one of them.
+    if path.from.without_suffix() <= LAST && path.to.without_suffix() >= FIRST {
         Applies::Yes
     } else {
         Applies::No(format!(
@@ -46,7 +48,22 @@ fn applies(path: &UpgradePath) -> Applies {
     }
 }
 
-fn judge(_: &Context<'_>, SnapLayers(layers): &SnapLayers, status: &Status) -> Judgement {
+fn judge(
+    context: &Context<'_>,
+    layers: Result<&SnapLayers, Missing>,
+    status: Result<&Status, Missing>,
+) -> Judgement {
+    let is_concerned = |v: &Version| (FIRST..=LAST).contains(&v.without_suffix());
+    let Some(hop) = context.first_ahead(is_concerned) else {
+        return Judgement::skipped(format!(
+            "only releases from 4.2.12 to 4.4.0 are affected, none of them on the way to {}",
+            context.to
+        ));
+    };
+    let (SnapLayers(layers), status) = match layers.and_then(|layers| Ok((layers, status?))) {
+        Ok(facts) => facts,
+        Err(missing) => return Judgement::unknown(missing.to_string()),
+    };
     let Some(buckets) = status.buckets else {
         return Judgement::unknown(
             "`weka status -J` does not say how many buckets the cluster has",
@@ -65,7 +82,12 @@ fn judge(_: &Context<'_>, SnapLayers(layers): &SnapLayers, status: &Status) -> J
     counts.sort_unstable();
     counts.dedup();
     Judgement::fail(
-        format!("{found} of {} snapshot layers do not have the cluster's {} buckets", layers.len(), buckets.total),
+        format!(
+            "{found} of {} snapshot layers do not have the cluster's {} buckets{}",
+            layers.len(),
+            buckets.total,
+            context.on_the_way(hop)
+        ),
         "Upgrade to 4.4.1 or newer instead, or let support find the snapshots (`weka fs snapshot`) and remove them (WEKAPP-427366).",
     )
     .details(counts.iter().map(|count| {
@@ -97,6 +119,20 @@ mod tests {
             .weka("weka:snap-layers", layers)
             .judge_one(&SNAPSHOT_BUCKETS, "4.2.18.34");
         assert_eq!(result.outcome, outcome, "{result:?}");
+    }
+
+    /// 4.4.33 is reached over a 4.2.18, which is in the window.
+    #[rstest]
+    #[case::the_first_hop("4.2.0", "4.4.33", Outcome::Fail)]
+    #[case::no_hop("4.2.18.34", "4.4.33", Outcome::Skipped)]
+    fn each_hop_counts(#[case] from: &str, #[case] to: &str, #[case] outcome: Outcome) {
+        let result = Evidence::running(from)
+            .by(crate::release_data().expect("good data"))
+            .weka("weka:snap-layers", "[150,149,0]")
+            .judge_one(&SNAPSHOT_BUCKETS, to);
+        assert_eq!(result.outcome, outcome, "{result:?}");
+        let named = result.summary.contains("(for the hop to 4.2.18");
+        assert_eq!(named, outcome == Outcome::Fail, "{result:?}");
     }
 
     #[test]

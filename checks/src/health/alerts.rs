@@ -68,7 +68,7 @@ fn judge(
             // Muting hides it from view and leaves it as it is.
             (Class::Stop, true) => {
                 details.push(format!("stops an upgrade, though it is muted: {line}"));
-                warn.push(alert.kind.as_str());
+                stop.push(alert.kind.as_str());
             }
             (_, true) => muted.push(format!("muted: {line}")),
             (_, false) => {
@@ -206,7 +206,7 @@ mod tests {
     #[case::debug_severity(json!([with("NodeBlacklisted", "severity", json!("DEBUG"))]), Outcome::Fail)]
     #[case::ended(json!([with("DataProtection", "end_time", json!("2026-07-19T13:00:00Z"))]), Outcome::Pass)]
     #[case::muted(json!([with("CloudHealth", "muted", json!(true))]), Outcome::Pass)]
-    #[case::muted_but_it_stops(json!([with("DataIntegrity", "muted", json!(true))]), Outcome::Warn)]
+    #[case::muted_but_it_stops(json!([with("DataIntegrity", "muted", json!(true))]), Outcome::Fail)]
     #[case::of_an_upgrade(json!([alert("ClusterIsUpgrading"), alert("LeaderPreparedForUpgrade")]), Outcome::Pass)]
     #[case::title_of_other_bytes(json!([with("CloudHealth", "title", json!("\u{fffd}"))]), Outcome::Warn)]
     fn judges(#[case] alerts: Value, #[case] outcome: Outcome) {

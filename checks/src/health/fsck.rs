@@ -104,20 +104,26 @@ fn judge(
             ),
         );
     }
-    let facts = initial.and_then(|initial| Ok((initial, upgrade?, fsck?)));
-    let (InitialVersion(initial), upgrade, LastFsck(scan)) = match facts {
-        Ok(facts) => facts,
-        Err(missing) => return Judgement::unknown(missing.to_string()),
-    };
+    // Either of these says by itself that no scan is needed.
     // Compared to the last number: the product may stop at the third, but
     // 4.4.10.171 to 4.4.10.200 is an upgrade all the same.
-    if let Some(initial) = initial
+    if let Ok(InitialVersion(Some(initial))) = initial
         && initial.without_suffix() == running.without_suffix()
     {
         return Judgement::pass(format!(
             "no scan needed: the cluster was made with {initial}"
         ));
     }
+    if let Ok(upgrade) = upgrade
+        && upgrade.usecs.is_none()
+    {
+        return Judgement::pass("no scan needed: the cluster was never upgraded");
+    }
+    let facts = initial.and_then(|initial| Ok((initial, upgrade?, fsck?)));
+    let (upgrade, LastFsck(scan)) = match facts {
+        Ok((_, upgrade, fsck)) => (upgrade, fsck),
+        Err(missing) => return Judgement::unknown(missing.to_string()),
+    };
     let Some(upgraded) = upgrade.usecs else {
         return Judgement::pass("no scan needed: the cluster was never upgraded");
     };
@@ -217,6 +223,28 @@ mod tests {
         let result = Evidence::running(from).by(data).judge_one(&FSCK, to);
         assert_eq!(result.outcome, outcome, "{result:?}");
         assert!(result.summary.starts_with(summary), "{result:?}");
+    }
+
+    /// What says by itself that no scan is needed does not wait for the rest.
+    #[rstest]
+    #[case::made_with_it(Some("4.4.21.2"), None, Outcome::Pass)]
+    #[case::never_upgraded(None, Some(-1), Outcome::Pass)]
+    #[case::made_with_another(Some("4.4.10"), None, Outcome::Unknown)]
+    #[case::upgraded(None, Some(UPGRADED), Outcome::Unknown)]
+    fn one_fact_can_be_enough(
+        #[case] initial: Option<&str>,
+        #[case] upgraded: Option<i64>,
+        #[case] outcome: Outcome,
+    ) {
+        let mut evidence = Evidence::running("4.4.21.2");
+        if let Some(initial) = initial {
+            evidence = evidence.weka("weka:initial-version", &json!(initial).to_string());
+        }
+        if let Some(usecs) = upgraded {
+            evidence = evidence.weka("weka:last-upgrade", &json!({"usecs": usecs}).to_string());
+        }
+        let result = evidence.judge_one(&FSCK, "5.1.25");
+        assert_eq!(result.outcome, outcome, "{result:?}");
     }
 
     fn base(initial: &str, upgraded: i64) -> Evidence {

@@ -5,7 +5,8 @@ check! {
     /// The cluster is OK and serves IO.
     ///
     /// ## What it looks at
-    /// `status` and `io_status` of `weka status -J`.
+    /// `status`, `io_status` and `buckets` of `weka status -J`: a cluster can be OK
+    /// while one of its buckets is not at work.
     ///
     /// ## Why it matters
     /// An upgrade takes containers down one after the other. A cluster that is
@@ -23,7 +24,7 @@ check! {
         scope: [Cluster],
         when: "all",
         levels: [Fail],
-        sources: ["Upgrade guide: prerequisites, cluster health", "rules G5"],
+        sources: ["Upgrade guide: prerequisites, cluster health", "rules G4, G5"],
         needs: [&Status],
         judge: judge,
     }
@@ -42,7 +43,19 @@ fn judge(_: &Context<'_>, status: &Status) -> Judgement {
         );
     }
     if word.eq_ignore_ascii_case("OK") {
-        return Judgement::pass("status OK, IO STARTED");
+        return match status.buckets {
+            Some(buckets) if buckets.active < buckets.total => Judgement::fail(
+                format!(
+                    "only {} of {} buckets are at work, though the status is OK",
+                    buckets.active, buckets.total
+                ),
+                "`weka cluster bucket` shows which, `weka cluster process` and `weka alerts` why. Call support if they do not come back.",
+            ),
+            Some(_) => Judgement::pass("status OK, IO STARTED"),
+            None => Judgement::unknown(
+                "the status is OK, but `weka status -J` does not say how many buckets are at work",
+            ),
+        };
     }
     let remedy = match word.to_ascii_uppercase().as_str() {
         "REDISTRIBUTING" => {
@@ -69,7 +82,7 @@ mod tests {
 
     fn evidence(status: &str, io: &str) -> Evidence {
         let answer = format!(
-            r#"{{"name":"a","guid":"b","release":"4.4.21.2","upgrade_info":{{}},"status":"{status}","io_status":"{io}"}}"#
+            r#"{{"name":"a","guid":"b","release":"4.4.21.2","upgrade_info":{{}},"status":"{status}","io_status":"{io}","buckets":{{"active":150,"total":150}}}}"#
         );
         Evidence::new().weka("weka:status", &answer)
     }
@@ -89,6 +102,22 @@ mod tests {
         let result = evidence(status, io).judge_one(&STATUS, "4.4.33");
         assert_eq!(result.outcome, outcome, "{result:?}");
         assert_eq!(result.remedy.is_some(), outcome == Outcome::Fail);
+    }
+
+    #[rstest]
+    #[case::all(r#"{"active":150,"total":150}"#, Outcome::Pass)]
+    #[case::one_missing(r#"{"active":149,"total":150}"#, Outcome::Fail)]
+    #[case::none(r#"{"active":0,"total":150}"#, Outcome::Fail)]
+    #[case::not_told("null", Outcome::Unknown)]
+    #[case::odd(r#"{"active":"?","total":150}"#, Outcome::Unknown)]
+    fn buckets_at_work(#[case] buckets: &str, #[case] outcome: Outcome) {
+        let answer = format!(
+            r#"{{"name":"a","guid":"b","release":"4.4.21.2","upgrade_info":{{}},"status":"OK","io_status":"STARTED","buckets":{buckets}}}"#
+        );
+        let result = Evidence::new()
+            .weka("weka:status", &answer)
+            .judge_one(&STATUS, "4.4.33");
+        assert_eq!(result.outcome, outcome, "{result:?}");
     }
 
     /// A cluster that moves data is told to wait, not to look for damage.

@@ -23,8 +23,8 @@ check! {
     ///
     /// ## How to fix
     /// Go through the options with WEKA support. What the target does not need is
-    /// taken out with `weka nfs custom-options update --global-options ""` (or
-    /// `--export-options`, `--client-options`); note down the old text first.
+    /// taken out; note down the old text (`weka nfs custom-options -J`) first.
+    /// `weka nfs custom-options --help` shows how the release changes them.
     pub CUSTOM_OPTIONS {
         id: "nfs/custom-options",
         scope: [Cluster],
@@ -32,7 +32,7 @@ check! {
         applies: applies,
         levels: [Fail],
         sources: ["rules K5, N17", "public checker: NFS custom options"],
-        needs: [&Nfs, Result<&NfsOptions, Missing>],
+        needs: [Result<&Nfs, Missing>, Result<&NfsOptions, Missing>],
         judge: judge,
     }
 }
@@ -41,20 +41,31 @@ check! {
 const TAKES_THEM: Version = Version::new(4, 4, 3, 0);
 
 fn applies(path: &UpgradePath) -> Applies {
-    if path.to < TAKES_THEM {
+    // A release on the way can be one that does not.
+    if path.from < TAKES_THEM {
         Applies::Yes
     } else {
-        Applies::No(format!(
-            "{} takes custom NFS options, as every release from 4.4.3 on",
-            path.to
-        ))
+        Applies::No(taken(&path.to))
     }
 }
 
-fn judge(context: &Context<'_>, nfs: &Nfs, options: Result<&NfsOptions, Missing>) -> Judgement {
-    if !nfs.in_use() {
-        return super::not_in_use();
-    }
+fn taken(target: &Version) -> String {
+    format!("{target} takes custom NFS options, as every release from 4.4.3 on")
+}
+
+fn judge(
+    context: &Context<'_>,
+    nfs: Result<&Nfs, Missing>,
+    options: Result<&NfsOptions, Missing>,
+) -> Judgement {
+    let Some(hop) = context.first_ahead(|release| *release < TAKES_THEM) else {
+        return Judgement::skipped(taken(context.to));
+    };
+    let options = match nfs {
+        Ok(nfs) if !nfs.in_use() => return super::not_in_use(),
+        Ok(_) => options,
+        Err(missing) => Err(missing),
+    };
     let options = match options {
         Ok(options) => options,
         Err(missing) => return Judgement::unknown(missing.to_string()),
@@ -63,17 +74,16 @@ fn judge(context: &Context<'_>, nfs: &Nfs, options: Result<&NfsOptions, Missing>
     if kinds.is_empty() {
         return Judgement::pass("no custom NFS options");
     }
-    let updates: Vec<String> = kinds
-        .iter()
-        .map(|kind| format!("`weka nfs custom-options update --{kind}-options \"\"`"))
-        .collect();
     Judgement::fail(
-        format!("custom NFS options are set: {}", kinds.join(", ")),
+        format!(
+            "custom NFS options are set: {}{}",
+            kinds.join(", "),
+            context.on_the_way(hop)
+        ),
         format!(
             "Go through them with WEKA support for {}. What it does not need is taken out, after the text has been noted \
-             down: {}.",
-            context.to,
-            updates.join(", ")
+             down (`weka nfs custom-options -J`); `weka nfs custom-options --help` shows how.",
+            hop,
         ),
     )
     .details(options.set().flat_map(|(kind, text)| {
@@ -93,11 +103,10 @@ mod tests {
 
     const SET: &str = r#"{"customNfsOptions":"NFS_CORE_PARAM { RPC_Max_Connections = 2048; }"}"#;
 
+    const GROUPS: &str = r#"[{"name":"ig1","status":"OK","ports":[{"host_id":"HostId<5>"}]}]"#;
+
     fn evidence() -> Evidence {
-        Evidence::running("4.2.18.34").weka(
-            "weka:nfs-interface-groups",
-            r#"[{"name":"ig1","status":"OK","ports":[{"host_id":"HostId<5>"}]}]"#,
-        )
+        Evidence::running("4.2.18.34").weka("weka:nfs-interface-groups", GROUPS)
     }
 
     #[rstest]
@@ -158,7 +167,24 @@ mod tests {
             ["global: NFS_CORE_PARAM { RPC_Max_Connections = 2048; }"]
         );
         let remedy = result.remedy.expect("a remedy");
-        assert!(remedy.contains("--global-options \"\""), "{remedy}");
-        assert!(!remedy.contains("--export-options"), "{remedy}");
+        assert!(
+            remedy.contains("`weka nfs custom-options --help`"),
+            "{remedy}"
+        );
+    }
+
+    /// 4.4.33 takes them, and is reached over a 4.2.18, which does not.
+    #[rstest]
+    #[case::the_first_hop("4.2.0", Outcome::Fail)]
+    #[case::no_hop("4.2.18.34", Outcome::Skipped)]
+    fn each_hop_counts(#[case] from: &str, #[case] outcome: Outcome) {
+        let result = Evidence::running(from)
+            .by(crate::release_data().expect("good data"))
+            .weka("weka:nfs-interface-groups", GROUPS)
+            .weka("weka:nfs-custom-options", SET)
+            .judge_one(&CUSTOM_OPTIONS, "4.4.33");
+        assert_eq!(result.outcome, outcome, "{result:?}");
+        let named = result.summary.contains("(for the hop to 4.2.18");
+        assert_eq!(named, outcome == Outcome::Fail, "{result:?}");
     }
 }

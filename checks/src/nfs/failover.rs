@@ -32,9 +32,10 @@ check! {
     ///
     /// ## How to fix
     /// Add a server: `weka nfs interface-group port add <group> <container-id> <port>`.
-    /// Or raise the limit: `weka nfs custom-options update --global-options
-    /// "NFS_CORE_PARAM { RPC_Max_Connections = 2048; }"` (together with what is set
-    /// there already). Or upgrade when fewer clients are connected.
+    /// Or upgrade when fewer clients are connected. Or have support raise the limit
+    /// (`NFS_CORE_PARAM { RPC_Max_Connections = 2048; }` in the custom NFS options);
+    /// for a target before 4.4.3 any such option closes the gate
+    /// (`nfs/custom-options`).
     pub FAILOVER {
         id: "nfs/failover",
         scope: [Cluster],
@@ -131,9 +132,9 @@ fn judge(
         };
         return Judgement::warn(
             summary.replace("of 1 interface groups", "of 1 interface group").replace("1 interface groups have", "1 interface group has"),
-            "Add a server, `weka nfs interface-group port add <group> <container-id> <port>`, or raise the limit with \
-             `weka nfs custom-options update --global-options \"NFS_CORE_PARAM { RPC_Max_Connections = 2048; }\"` (keep \
-             what is set there already), or upgrade when fewer NFS clients are connected.",
+            "Add a server, `weka nfs interface-group port add <group> <container-id> <port>`, or upgrade when fewer NFS \
+             clients are connected. Support can raise the limit, RPC_Max_Connections; for a target before 4.4.3 no such \
+             option may be set.",
         )
         .details(alone)
         .details(crowded)

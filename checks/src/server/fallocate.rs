@@ -1,3 +1,4 @@
+use checker_core::facts::Missing;
 use checker_core::facts::fallocate::Fallocate;
 use checker_core::{Applies, Context, Judgement, UpgradePath, Version, check};
 
@@ -29,24 +30,43 @@ check! {
         applies: applies,
         levels: [Fail],
         sources: ["WEKAPP-545988", "rules N12"],
-        needs: [&Fallocate],
+        needs: [Result<&Fallocate, Missing>],
         judge: judge,
     }
 }
 
+const FIRST: Version = Version::new(4, 4, 10, 171);
+const LINE_5_0: Version = Version::new(5, 0, 0, 0);
+const LINE_5_1: Version = Version::new(5, 1, 0, 0);
+
+fn needs_it(release: &Version) -> bool {
+    (FIRST..LINE_5_0).contains(release) || *release >= LINE_5_1
+}
+
 fn applies(path: &UpgradePath) -> Applies {
-    let of_4 = Version::new(4, 4, 10, 171)..Version::new(5, 0, 0, 0);
-    if of_4.contains(&path.to) || path.to >= Version::new(5, 1, 0, 0) {
+    // On the way to a 5.0 there can be a 4.4 that needs it.
+    let by_4_4 = path.to >= LINE_5_0 && path.from < LINE_5_0;
+    if needs_it(&path.to) || by_4_4 {
         Applies::Yes
     } else {
-        Applies::No(format!(
-            "only targets from 4.4.10.171 to before 5.0.0, and from 5.1.0 on, need it, {} does not",
-            path.to
-        ))
+        Applies::No(not_needed(&path.to))
     }
 }
 
-fn judge(_: &Context<'_>, fallocate: &Fallocate) -> Judgement {
+fn not_needed(target: &Version) -> String {
+    format!(
+        "only releases from 4.4.10.171 to before 5.0.0, and from 5.1.0 on, need it; {target} does not"
+    )
+}
+
+fn judge(context: &Context<'_>, fallocate: Result<&Fallocate, Missing>) -> Judgement {
+    if context.first_ahead(needs_it).is_none() {
+        return Judgement::skipped(not_needed(context.to));
+    }
+    let fallocate = match fallocate {
+        Ok(fallocate) => fallocate,
+        Err(missing) => return Judgement::unknown(missing.to_string()),
+    };
     match fallocate {
         Fallocate::Yes => Judgement::pass("room can be reserved in /opt/weka"),
         Fallocate::Unsupported => Judgement::fail(

@@ -1,3 +1,4 @@
+use checker_core::facts::Missing;
 use checker_core::facts::boot::{Boot, Ipv6};
 use checker_core::{Applies, Context, Judgement, UpgradePath, Version, check};
 
@@ -32,7 +33,7 @@ check! {
         // Its window is that of the target: it was once asked of the source,
         // then of both (field history 22).
         sources: ["Public upgrade checker: IPv6", "rules J6, N6"],
-        needs: [&Boot],
+        needs: [Result<&Boot, Missing>],
         judge: judge,
     }
 }
@@ -41,21 +42,31 @@ const FROM: Version = Version::new(4, 3, 2, 0);
 const BEFORE: Version = Version::new(4, 4, 6, 0);
 
 fn applies(path: &UpgradePath) -> Applies {
-    if path.to >= FROM && path.to < BEFORE {
+    // A release on the way can be one of them.
+    if path.to >= FROM && path.from < BEFORE {
         Applies::Yes
     } else {
-        Applies::No(format!(
-            "only targets from 4.3.2 up to, not including, 4.4.6 need IPv6, {} does not",
-            path.to
-        ))
+        Applies::No(not_needed(&path.to))
     }
 }
 
-fn judge(_: &Context<'_>, boot: &Boot) -> Judgement {
+fn not_needed(target: &Version) -> String {
+    format!("only releases from 4.3.2 up to, not including, 4.4.6 need IPv6; {target} does not")
+}
+
+fn judge(context: &Context<'_>, boot: Result<&Boot, Missing>) -> Judgement {
+    let Some(hop) = context.first_ahead(|release| (FROM..BEFORE).contains(release)) else {
+        return Judgement::skipped(not_needed(context.to));
+    };
+    let hop = context.on_the_way(hop);
+    let boot = match boot {
+        Ok(boot) => boot,
+        Err(missing) => return Judgement::unknown(missing.to_string()),
+    };
     match (boot.ipv6, boot.ipv6_disabled_by_sysctl) {
         (Ipv6::Addresses, _) => Judgement::pass("IPv6 is enabled"),
         (Ipv6::NotInKernel, _) => Judgement::fail(
-            "the kernel runs without IPv6 (no /proc/net/if_inet6)",
+            format!("the kernel runs without IPv6 (no /proc/net/if_inet6){hop}"),
             "`grubby --update-kernel=ALL --remove-args=ipv6.disable` (or /etc/default/grub and `update-grub`), then \
              reboot, one server after the other.",
         ),
@@ -65,7 +76,7 @@ fn judge(_: &Context<'_>, boot: &Boot) -> Judgement {
                 _ => "",
             };
             Judgement::fail(
-                format!("no interface has an IPv6 address, not even the loopback{how}"),
+                format!("no interface has an IPv6 address, not even the loopback{how}{hop}"),
                 "Remove `disable_ipv6` from /etc/sysctl.conf and /etc/sysctl.d, then \
                  `sysctl -w net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.lo.disable_ipv6=0`.",
             )

@@ -5,7 +5,7 @@ use checker_core::facts::ofed::Ofed;
 use checker_core::facts::{Fleet, Missing, This};
 use checker_core::release_data::OfedRule;
 use checker_core::server::Server;
-use checker_core::{Applies, Context, Judgement, UpgradePath, Version, check};
+use checker_core::{Applies, Context, Judgement, Outcome, UpgradePath, Version, check};
 
 check! {
     /// The network cards and their driver fit the target.
@@ -39,7 +39,7 @@ check! {
         sources: ["WEKAPP-540128", "Prerequisites: networking", "rules J1, J2, J3, N11, N16"],
         needs: [
             This<'_>,
-            &Containers,
+            Result<&Containers, Missing>,
             Result<&ContainerNets, Missing>,
             Result<&Ofed, Missing>,
             Fleet<'_, Ofed>,
@@ -52,7 +52,8 @@ const LINE_4_4: Version = Version::new(4, 4, 0, 0);
 const LINE_5: Version = Version::new(5, 0, 0, 0);
 
 fn applies(path: &UpgradePath) -> Applies {
-    if path.to < LINE_4_4 || path.to >= LINE_5 {
+    // A release on the way can be one before 4.4.
+    if path.from < LINE_4_4 || path.to >= LINE_5 {
         Applies::Yes
     } else {
         Applies::No(format!(
@@ -65,28 +66,48 @@ fn applies(path: &UpgradePath) -> Applies {
 fn judge(
     context: &Context<'_>,
     This(server): This<'_>,
-    containers: &Containers,
+    containers: Result<&Containers, Missing>,
     nets: Result<&ContainerNets, Missing>,
     ofed: Result<&Ofed, Missing>,
     fleet: Fleet<'_, Ofed>,
 ) -> Judgement {
-    if *context.to >= LINE_5 {
-        nets.map_or_else(
-            |missing| Judgement::unknown(missing.to_string()),
-            |nets| cards(server, containers, nets),
-        )
-    } else {
-        let rule = &context.data.rules.ofed;
-        if !rule.targets.contains(context.to) {
-            return Judgement::skipped(format!(
-                "the release data judges OFED for targets in {} only",
-                rule.targets
-            ));
-        }
+    let rule = &context.data.rules.ofed;
+    let is_early = |v: &Version| *v < LINE_4_4 && rule.targets.contains(v);
+    let by_driver = context.first_ahead(is_early).map(|_| {
         ofed.map_or_else(
             |missing| Judgement::unknown(missing.to_string()),
             |ofed| driver(ofed, rule, &fleet),
         )
+    });
+    let by_card = context.first_ahead(|v| *v >= LINE_5).map(|_| {
+        let facts = containers.and_then(|containers| Ok((containers, nets?)));
+        facts.map_or_else(
+            |missing| Judgement::unknown(missing.to_string()),
+            |(containers, nets)| cards(server, containers, nets),
+        )
+    });
+    match (by_driver, by_card) {
+        (Some(one), Some(other)) => worse(one, other),
+        (Some(only), None) | (None, Some(only)) => only,
+        (None, None) => Judgement::skipped(format!(
+            "no release on the way to {} is one of {} (OFED) or from 5.0 on (ConnectX-4)",
+            context.to, rule.targets
+        )),
+    }
+}
+
+/// Of two judgements the one that is further from green.
+fn worse(one: Judgement, other: Judgement) -> Judgement {
+    let badness = |judgement: &Judgement| match judgement.outcome {
+        Outcome::Fail => 3,
+        Outcome::Unknown => 2,
+        Outcome::Warn => 1,
+        Outcome::Pass | Outcome::Skipped => 0,
+    };
+    if badness(&other) > badness(&one) {
+        other
+    } else {
+        one
     }
 }
 
@@ -348,6 +369,19 @@ mod tests {
             .weka("weka:container-net", nets)
             .backend("weka-01", &[("host:ofed", &ofed(2, "5.2-1.0.4.0"))])
             .judge_one(&NICS, target);
+        assert_eq!(result.outcome, outcome, "{result:?}");
+    }
+
+    /// 4.4.33 is reached over a 4.2.18, which knows certain drivers only.
+    #[rstest]
+    #[case::the_first_hop("4.2.0", Fail)]
+    #[case::no_hop("4.2.18.34", Skipped)]
+    fn each_hop_counts(#[case] from: &str, #[case] outcome: Outcome) {
+        let result = Evidence::running(from)
+            .by(crate::release_data().expect("good data"))
+            .weka("weka:containers", CONTAINERS)
+            .backend("weka-01", &[("host:ofed", &ofed(2, "5.2-1.0.4.0"))])
+            .judge_one(&NICS, "4.4.33");
         assert_eq!(result.outcome, outcome, "{result:?}");
     }
 

@@ -44,8 +44,10 @@ fn supported(target: &Version) -> usize {
 }
 
 fn judge(context: &Context<'_>, cpu: &Cpu) -> Judgement {
-    let (count, most) = (cpu.numa_domains, supported(context.to));
-    let target = context.to;
+    // Of all releases on the way, the one that supports the fewest.
+    let ahead = context.releases_ahead().into_iter();
+    let target = ahead.min_by_key(|v| supported(v)).unwrap_or(context.to);
+    let (count, most) = (cpu.numa_domains, supported(target));
     if count > most {
         Judgement::fail(
             format!("{count} NUMA domains, {target} supports {most}"),

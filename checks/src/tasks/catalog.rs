@@ -1,5 +1,6 @@
 use checker_core::facts::Missing;
 use checker_core::facts::catalog::Catalog;
+use checker_core::facts::filesystems::Filesystems;
 use checker_core::facts::tasks::{Task, Tasks};
 use checker_core::{Context, Judgement, Version, check};
 
@@ -11,7 +12,9 @@ check! {
     /// ## What it looks at
     /// `weka debug config show catalogInfo -J`, whether indexing is enabled, and
     /// `weka cluster task -J` for the catalog's tasks (CATALOG_INGEST,
-    /// CATALOG_METADATA_DELETE, …; one release prints CATALAOG_INGEST).
+    /// CATALOG_METADATA_DELETE, …; one release prints CATALAOG_INGEST). For targets
+    /// from 6.0 on also `weka fs -J`: a filesystem `.indexfs` is a catalog that was
+    /// not removed.
     ///
     /// ## Why it matters
     /// A catalog that indexes while containers are upgraded is a known fault of
@@ -32,7 +35,7 @@ check! {
         when: "all",
         levels: [Fail],
         sources: ["WEKAPP-578864", "Public upgrade checker: catalog", "rules N1, P4"],
-        needs: [Result<&Catalog, Missing>, Result<&Tasks, Missing>],
+        needs: [Result<&Catalog, Missing>, Result<&Tasks, Missing>, Result<&Filesystems, Missing>],
         judge: judge,
     }
 }
@@ -40,10 +43,14 @@ check! {
 /// From here on the guide wants the catalog removed, not only at rest.
 const REMOVED_FROM: Version = Version::new(6, 0, 0, 0);
 
+/// Where the catalog keeps what it has indexed.
+const INDEX: &str = ".indexfs";
+
 fn judge(
     context: &Context<'_>,
     catalog: Result<&Catalog, Missing>,
     tasks: Result<&Tasks, Missing>,
+    filesystems: Result<&Filesystems, Missing>,
 ) -> Judgement {
     let indexing = matches!(catalog, Ok(Catalog::Present { indexing: true }));
     let running: Vec<&Task> = tasks
@@ -67,10 +74,20 @@ fn judge(
         (Ok(Catalog::Present { .. }), Ok(tasks)) => {
             let mut summary = "indexing is off, no catalog task".to_owned();
             if *context.to >= REMOVED_FROM {
-                // Whether it was removed is in no answer that is asked for: being off is
-                // all that is known to matter to the upgrade itself.
-                summary += "; for 6.0 a catalog that was set up must be removed as well";
-            } else if !tasks.asked_for_catalog {
+                match filesystems {
+                    Err(missing) => return Judgement::unknown(missing.to_string()),
+                    Ok(Filesystems(list)) if list.iter().any(|fs| fs.name == INDEX) => {
+                        return Judgement::fail(
+                            format!(
+                                "indexing is off, but the catalog was not removed: the filesystem {INDEX} is there"
+                            ),
+                            "Remove the catalog: `weka catalog cluster remove --force`, then `weka fs remove .indexfs`; make it anew after the upgrade.",
+                        );
+                    }
+                    Ok(_) => summary += &format!("; no filesystem {INDEX}"),
+                }
+            }
+            if !tasks.asked_for_catalog {
                 summary += " (this release has no option to list them apart)";
             }
             Judgement::pass(summary)
@@ -182,7 +199,34 @@ mod tests {
         let remedy = result.remedy.expect("a remedy");
         assert!(remedy.contains(words), "{remedy}");
         assert_eq!(remedy.contains("remove"), removed, "{remedy}");
-        let green = evidence(OFF, "[]").judge_one(&CATALOG, target);
-        assert_eq!(green.summary.contains("must be removed"), removed);
+    }
+
+    const INDEXED: &str = r#"[{"name":"fs01","available_total":1099511627776},{"name":".indexfs","available_total":1099511627776}]"#;
+
+    /// Being off is enough up to 5.1; 6.0 wants it gone.
+    #[rstest]
+    #[case::removed("6.0.0", Some("[]"), Outcome::Pass)]
+    #[case::left("6.0.0", Some(INDEXED), Outcome::Fail)]
+    #[case::not_told("6.0.0", None, Outcome::Unknown)]
+    #[case::damaged("6.0.0", Some("null"), Outcome::Unknown)]
+    #[case::before("5.1.30", Some(INDEXED), Outcome::Pass)]
+    #[case::not_asked_before("5.1.30", None, Outcome::Pass)]
+    fn a_catalog_that_was_not_removed(
+        #[case] target: &str,
+        #[case] filesystems: Option<&str>,
+        #[case] outcome: Outcome,
+    ) {
+        let mut evidence = evidence(OFF, "[]");
+        if let Some(filesystems) = filesystems {
+            evidence = evidence.weka("weka:filesystems", filesystems);
+        }
+        let result = evidence.judge_one(&CATALOG, target);
+        assert_eq!(result.outcome, outcome, "{result:?}");
+        assert_eq!(
+            result
+                .remedy
+                .is_some_and(|r| r.contains("weka fs remove .indexfs")),
+            outcome == Outcome::Fail
+        );
     }
 }

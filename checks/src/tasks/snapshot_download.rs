@@ -22,10 +22,12 @@ check! {
     ///
     /// ## How to fix
     /// Wait until `weka cluster task --show-waiting` lists no download; a paused
-    /// one goes on with `weka cluster task resume <id>`. To give one up, delete
-    /// what it creates: `weka fs delete <filesystem>` or
-    /// `weka fs snapshot delete <filesystem> <snapshot>`, and download it again
-    /// after the upgrade.
+    /// one goes on with `weka cluster task resume <id>`. A download can be given
+    /// up only by deleting what it creates. For STOW_DOWNLOAD_SNAPSHOT and
+    /// FILESYSTEM_SQUASH that is the snapshot, in a filesystem that was there
+    /// before and stays: `weka fs snapshot delete <filesystem> <snapshot>`. For
+    /// STOW_DOWNLOAD_FILESYSTEM it is the filesystem that the download makes, and
+    /// no other; let a second person look before one is deleted.
     pub SNAPSHOT_DOWNLOAD {
         id: "tasks/snapshot-download",
         scope: [Cluster],
@@ -42,12 +44,21 @@ fn judge(_: &Context<'_>, tasks: &Tasks) -> Judgement {
     if found.is_empty() {
         return Judgement::pass(none_among("download", tasks));
     }
+    // No command that deletes is offered for copying: a snapshot is downloaded
+    // into a filesystem that is in use.
+    let makes_filesystem = found
+        .iter()
+        .any(|task| task.kind.starts_with("STOW_DOWNLOAD_FILESYSTEM"));
+    let give_up = if makes_filesystem {
+        "One that makes a new filesystem is given up by deleting that new filesystem"
+    } else {
+        "One is given up by deleting the snapshot that it makes; its filesystem stays"
+    };
     Judgement::fail(
         format!("download tasks: {}", states(&found)),
         format!(
-            "Wait until they are done (`weka cluster task`); paused ones go on with {}. To give one up, delete what it \
-             creates: `weka fs delete <filesystem>` or `weka fs snapshot delete <filesystem> <snapshot>`, and download \
-             it again after the upgrade.",
+            "Wait until they are done (`weka cluster task`); paused ones go on with {}. {give_up}: \
+             `checker explain tasks/snapshot-download` says how.",
             command("resume", &found)
         ),
     )
@@ -105,5 +116,22 @@ mod tests {
         assert_eq!(result.summary, "download tasks: 1 PAUSED, 1 RUNNING");
         let remedy = result.remedy.expect("a remedy");
         assert!(remedy.contains("`weka cluster task resume 9`, `weka cluster task resume 10`"));
+    }
+
+    /// A snapshot is downloaded into a filesystem that is in use.
+    #[rstest]
+    #[case::snapshot("STOW_DOWNLOAD_SNAPSHOT", "its filesystem stays")]
+    #[case::squash("FILESYSTEM_SQUASH", "its filesystem stays")]
+    #[case::filesystem("STOW_DOWNLOAD_FILESYSTEM", "deleting that new filesystem")]
+    fn offers_no_command_that_deletes(#[case] kind: &str, #[case] words: &str) {
+        let list = json!([{"id":"9","type":kind,"state":"RUNNING"}]);
+        let result = Evidence::running("4.4.21.2")
+            .weka("weka:tasks", &list.to_string())
+            .judge_one(&SNAPSHOT_DOWNLOAD, "4.4.33");
+        let remedy = result.remedy.expect("a remedy");
+        assert!(
+            remedy.contains(words) && !remedy.contains(" delete "),
+            "{remedy}"
+        );
     }
 }

@@ -496,6 +496,34 @@ const KNOWN: &[Known] = &[
     },
     Known {
         kind: Kind::NoAnswer,
+        check: "config/network-mode",
+        key: "weka:overrides",
+        what: &["*"],
+        because: "the override is only looked at where the modes differ: it makes red yellow",
+    },
+    Known {
+        kind: Kind::NoAnswer,
+        check: "server/nics",
+        key: "weka:containers",
+        what: &["*"],
+        because: "where no release ahead is from 5.0 on the driver decides, and no card is looked for",
+    },
+    Known {
+        kind: Kind::NoAnswer,
+        check: "tasks/catalog",
+        key: "weka:filesystems",
+        what: &["*"],
+        because: "is only looked at for targets from 6.0 on",
+    },
+    Known {
+        kind: Kind::NoAnswer,
+        check: "tasks/catalog",
+        key: "weka:filesystems",
+        what: &["[]"],
+        because: "a cluster without filesystems has none of the catalog",
+    },
+    Known {
+        kind: Kind::NoAnswer,
         check: "access/login",
         key: "weka:status",
         what: &["*"],
@@ -927,6 +955,22 @@ const LOOKED_AT: &[(&str, &str, &[&str])] = &[
             "release-4.0 to 4.2.18",
             "release-4.2 to 4.3.5",
             "4.2.8.66 to 4.2.18.34",
+        ],
+    ),
+    (
+        "tasks/catalog",
+        "weka:filesystems",
+        &["release-5.1 to 6.0.1", "release-6.0 to 6.0.1"],
+    ),
+    (
+        "server/nics",
+        "weka:containers",
+        &[
+            "release-4.4 to 5.1.30",
+            "release-5.1 to 6.0.1",
+            "release-6.0 to 6.0.1",
+            "5.0.4.401 to 5.1.25",
+            "4.4.21.2 to 5.1.25",
         ],
     ),
     (

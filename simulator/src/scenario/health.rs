@@ -15,6 +15,13 @@ pub(super) const ITEMS: &[Item] = &[
             c.rebuild.moving_data = true;
         },
     ),
+    fault(
+        "bucket-down",
+        "One bucket is not at work, though the status is OK",
+        |c| {
+            c.active_buckets -= 1;
+        },
+    ),
     fault("io-stopped", "IO is stopped", |c| {
         c.io_status = "STOPPED".to_owned();
     }),

@@ -13,6 +13,11 @@ pub(super) const ITEMS: &[Item] = &[
         |c| set(c, "raid_journal_hound_bytes_per_sec", "1048576", false),
     ),
     fault(
+        "udp-fallback",
+        "The override is set that lets backends use UDP beside DPDK",
+        |c| set(c, "enable_udp_fallback", "true", false),
+    ),
+    fault(
         "override-capacity",
         "The override is set that the step to the support for 1 EiB needs",
         |c| set(c, "rpc.exception.version", "1", true),

@@ -1,6 +1,7 @@
 //! Background tasks.
 
 use super::{Item, fault};
+use crate::model::Filesystem;
 
 pub(super) const ITEMS: &[Item] = &[
     fault("snapshot-upload", "A snapshot is uploaded", |c| {
@@ -118,6 +119,22 @@ pub(super) const ITEMS: &[Item] = &[
         "The catalog indexes (releases from 4.4 on)",
         |c| {
             c.config.catalog_indexing = true;
+        },
+    ),
+    fault(
+        "catalog-left",
+        "The catalog is off and was not removed, as it must be for 6.0",
+        |c| {
+            let id = c.filesystems.len() as u64;
+            c.filesystems.push(Filesystem {
+                id,
+                name: ".indexfs".to_owned(),
+                total: 100 << 30,
+                ssd: 100 << 30,
+                used: 4096,
+                encrypted: false,
+                object_stores: Vec::new(),
+            });
         },
     ),
     fault(
