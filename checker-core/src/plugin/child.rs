@@ -92,6 +92,19 @@ fn take_pipes() -> io::Result<(File, File)> {
     Ok((requests.into(), answers.into()))
 }
 
+/// An error with all that is behind it: of a library that can't be loaded,
+/// only the last one names the symbol or the other library that is missing.
+fn with_sources(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}
+
 struct Plugin {
     entry: Entry,
     // Never unloaded: threads of the plugin's may still run.
@@ -104,7 +117,7 @@ fn load(path: &Path) -> Result<Plugin, (Kind, String)> {
     // SAFETY: its initialisers can do anything. This process holds nothing
     // that they could break.
     let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }
-        .map_err(|error| not_loaded(&error))?;
+        .map_err(|error| not_loaded(&with_sources(&error)))?;
     // SAFETY: the symbol's type is agreed in checker_plugin.h; who lies
     // about it crashes this process.
     let entry = unsafe { library.get::<EntryFunction>(ENTRY.as_bytes()) }
