@@ -22,6 +22,7 @@ use crate::check::{Applies, Check, Context, Place, UpgradePath};
 use crate::contract::{CheckInfo, Judgement, Level, Outcome, Scope};
 use crate::evidence::Record;
 use crate::facts::{AnyFact, Fact, FactScope, FactSpec, FactTable, Missing, View, Why};
+use crate::fleet::APART;
 use crate::registry::{PluginEntry, Registry};
 use crate::report::{PluginInfo, PluginKind, fold_names, printable, printable_lines};
 use crate::server::{Role, Server};
@@ -349,7 +350,7 @@ impl Script {
         // A missing program is not what the script has to say.
         let script = format!(
             "command -v {program} >/dev/null 2>&1 || {{ echo 'there is no {program} on this server' >&2; exit 255; }}\n\
-             exec {program} {option} {} {quoted} \"$@\"\n",
+             set -- {program} {option} {} {quoted} \"$@\"\n{APART}",
             shell_words::quote(&format!("{preamble}{text}"))
         );
         // Once per script and process.
