@@ -344,6 +344,7 @@ fn try_out(
         ids: declared.ids().map(str::to_owned).collect(),
     };
     let mut counts: BTreeMap<(String, Outcome), usize> = BTreeMap::new();
+    let mut seen: BTreeMap<String, BTreeSet<Outcome>> = BTreeMap::new();
     let mut tried = 0;
     for (scenario, _) in checker_simulator::scenarios() {
         let results = trial.run(scenario, samples.clone())?;
@@ -352,6 +353,12 @@ fn try_out(
             *counts
                 .entry((result.check.clone(), result.outcome))
                 .or_default() += 1;
+            // Elsewhere it may be unknown or skipped without having been asked.
+            let ours = matches!(result.outcome, Outcome::Unknown | Outcome::Skipped);
+            if scenario == "healthy" || !ours {
+                let outcomes = seen.entry(result.check.clone()).or_default();
+                outcomes.insert(result.outcome);
+            }
             look_at_result(declared, result, scenario, findings);
         }
         if scenario == "healthy" && trial.run(scenario, samples.clone())? != results {
@@ -364,6 +371,11 @@ fn try_out(
         for nonsense in ["", "\u{1}\u{fffd} [[[ 17 -1 true"] {
             let answers = samples.keys().map(|key| (key.clone(), nonsense.to_owned()));
             let results = trial.run("healthy", answers.collect())?;
+            // A sample is what all is well with: this is where most change their mind.
+            for result in &results {
+                let outcomes = seen.entry(result.check.clone()).or_default();
+                outcomes.insert(result.outcome);
+            }
             for result in results.iter().filter(|r| r.outcome == Outcome::Pass) {
                 let probed = result.evidence.iter().any(|key| samples.contains_key(key));
                 if probed {
@@ -379,6 +391,16 @@ fn try_out(
                 }
             }
         }
+    }
+    for id in &trial.ids {
+        let outcomes: Vec<Outcome> = seen.get(id).into_iter().flatten().copied().collect();
+        match outcomes[..] {
+            [] => findings.remarks.insert(format!("{id} was never asked")),
+            [one] => findings.remarks.insert(format!(
+                "{id} gave never anything but {one} where its evidence was there"
+            )),
+            _ => continue,
+        };
     }
     let mut text = format!("\nTRIED over {tried} simulated clusters\n");
     for id in &trial.ids {

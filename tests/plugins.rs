@@ -416,6 +416,33 @@ fn plugin_check_shows_what_it_would_run_and_says_whether_it_is_fit() {
         assert!(unfit.stdout.contains("NOT FIT"), "{mode}: {}", unfit.stdout);
         assert!(unfit.stdout.contains(words), "{mode}: {}", unfit.stdout);
     }
+    // What never changes its mind may be good, but somebody must look.
+    for (mode, words) in [
+        ("good", "bad/good gave never anything but pass"),
+        (
+            "always-unknown",
+            "bad/always-unknown gave never anything but unknown",
+        ),
+        (
+            "always-skipped",
+            "bad/always-skipped gave never anything but skipped",
+        ),
+    ] {
+        misbehaving(dir.path(), mode);
+        let file = dir.path().join(format!("{mode}.so"));
+        let doubtful = checker(
+            work.path(),
+            &["plugin", "check", file.to_str().expect("UTF-8")],
+        );
+        assert_eq!(doubtful.status, 1, "{mode}: {}", doubtful.stdout);
+        for words in [words, "FIT, but see above"] {
+            assert!(
+                doubtful.stdout.contains(words),
+                "{mode}: {}",
+                doubtful.stdout
+            );
+        }
+    }
     let none = checker(work.path(), &["plugin", "check", "none.so"]);
     assert_eq!(none.status, 64);
 }
@@ -511,10 +538,11 @@ fn a_plugin_sees_nothing_of_the_tool() {
     let report: Value = serde_json::from_slice(&output.stdout).expect("a report");
     let seen = results(&report, "curious/cat");
     assert_eq!(seen.len(), 1, "{report:#}");
-    // Its own two pipes are above 2; it leads its session, and core files are off.
+    // Its own two pipes are above 2; it leads its session, and core files are off;
+    // it can gain no rights.
     assert_eq!(
         text(seen[0], "summary"),
-        "env LC_ALL PATH TZ; files 2; leads 1; core 0; stdin 0; cwd /"
+        "env LC_ALL PATH TZ; files 2; leads 1; core 0; privs 0; stdin 0; cwd /"
     );
 }
 

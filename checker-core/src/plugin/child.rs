@@ -57,6 +57,10 @@ fn shut_in(limits: Limits) -> io::Result<()> {
     // Refused only where we lead one already.
     let _ = rustix::process::setsid();
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    // Nothing that it starts has more rights than it has: no `sudo`.
+    rustix::thread::set_no_new_privs(true)?;
+    // How many processes it may have is not limited: that limit counts all
+    // of the user's, wherever they come from, and does not hold root.
     let cpu = limits.cpu.as_secs();
     for (resource, most) in [
         // Some runtimes reserve far more addresses than they ever use.
@@ -114,8 +118,8 @@ struct Plugin {
 #[expect(unsafe_code, reason = "loading a library runs its code")]
 fn load(path: &Path) -> Result<Plugin, (Kind, String)> {
     let not_loaded = |text: &dyn std::fmt::Display| (Kind::NotLoaded, text.to_string());
-    // SAFETY: its initialisers can do anything. This process holds nothing
-    // that they could break.
+    // SAFETY: its initialisers can do anything that the user may. This process
+    // holds nothing that they could break.
     let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }
         .map_err(|error| not_loaded(&with_sources(&error)))?;
     // SAFETY: the symbol's type is agreed in checker_plugin.h; who lies
