@@ -29,10 +29,10 @@ fn text(info: &CheckInfo) -> String {
             Level::Fail => "red (fail)",
         })
         .collect();
-    let mut text = format!("{}: {}\n\n", info.id, info.title);
+    let mut text = format!("{}: {}\n\n", printable(&info.id), printable(&info.title));
     let mut row = |name: &str, value: &str| {
         // Writing to a String never fails.
-        let _ = writeln!(text, "  {name:<8} {value}");
+        let _ = writeln!(text, "  {name:<8} {}", printable(value));
     };
     row("Scope", &scope.join(", "));
     row("When", &info.when);
@@ -54,7 +54,7 @@ fn text(info: &CheckInfo) -> String {
     for line in info.explanation.lines() {
         text.push('\n');
         match line.strip_prefix("## ") {
-            Some(heading) => text.push_str(&heading.to_uppercase()),
+            Some(heading) => text.push_str(&printable(heading).to_uppercase()),
             None if line.is_empty() => {}
             None => {
                 text.push_str("  ");

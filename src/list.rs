@@ -50,6 +50,7 @@ pub(crate) fn run(arguments: ListArgs) -> Result<Exit, Failure> {
         Format::Text => table(&checks),
     };
     output::print(&text)?;
+    plugins::tell_notes(&registry);
     Ok(Exit::Green)
 }
 
@@ -58,9 +59,9 @@ fn table(checks: &[&CheckInfo]) -> String {
     table.set_header(["ID", "SCOPE", "WHEN", "GIVES", "TITLE"]);
     for info in checks {
         table.add_row([
-            info.id.clone(),
+            printable(&info.id).into_owned(),
             join(info.scope.iter().map(|s| s.as_str())),
-            info.when.clone(),
+            printable(&info.when).into_owned(),
             join(info.levels.iter().map(|level| match level {
                 Level::Warn => "yellow",
                 Level::Fail => "red",

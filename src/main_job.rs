@@ -27,7 +27,7 @@ pub(crate) fn run(arguments: CheckArgs) -> Result<Exit, Failure> {
     let prepared = plugins::registry(&settings.plugins)?;
     let registry = prepared.registry;
     // What is somebody else's may take its time on top of ours.
-    settings.limits.server += prepared.script_time;
+    settings.limits.server += prepared.foreign_time;
     accept::verify(&settings.acceptances, &registry)?;
     let source = source(&settings.source, prepared.samples)?;
     let interrupted = interrupt::flag()

@@ -115,8 +115,9 @@ pub(crate) struct Prepared {
     pub(crate) registry: Registry,
     /// What simulated servers answer to the plugins' probes.
     pub(crate) samples: BTreeMap<String, String>,
-    /// How long all scripts together may take on a server.
-    pub(crate) script_time: Duration,
+    /// How long all that is not ours may take on a server together: what
+    /// `limits.server` is extended by, so that it takes nothing from our probes.
+    pub(crate) foreign_time: Duration,
 }
 
 /// Every check that there is: built in, of plugins, and scripts.
@@ -125,17 +126,20 @@ pub(crate) struct Prepared {
 pub(crate) fn registry(choice: &PluginChoice) -> Result<Prepared, Failure> {
     let mut registry = settings::registry()?;
     let loaded = plugin::load(&mut registry, &sources(choice.search_path()?));
-    let mut script_time = Duration::ZERO;
+    let mut foreign_time = loaded.probe_time;
     if let Some(dir) = &choice.scripts {
-        let count = plugin::load_scripts(&mut registry, dir, choice.script_timeout)
+        let loaded = plugin::load_scripts(&mut registry, dir, choice.script_timeout)
             .with_context(|| format!("the folder of scripts {}", dir.display()))
             .map_err(Failure::usage)?;
-        script_time = choice.script_timeout * u32::try_from(count).unwrap_or(u32::MAX);
+        let scripts = choice
+            .script_timeout
+            .saturating_mul(u32::try_from(loaded.count).unwrap_or(u32::MAX));
+        foreign_time = foreign_time.saturating_add(scripts);
     }
     Ok(Prepared {
         registry,
         samples: loaded.samples,
-        script_time,
+        foreign_time,
     })
 }
 
@@ -149,16 +153,29 @@ pub(crate) fn log(registry: &Registry) {
         let name = printable(&plugin.name);
         let version = plugin.version.as_deref().unwrap_or_default();
         let digest = plugin.sha256.as_deref().unwrap_or("not read");
-        match &plugin.error {
-            None => tracing::info!(
-                "{what} {name} {} ({}, sha256 {digest}): {}",
+        let path = printable(&plugin.path);
+        match (&plugin.error, &plugin.note) {
+            (None, None) => tracing::info!(
+                "{what} {name} {} ({path}, sha256 {digest}): {}",
                 printable(version),
-                printable(&plugin.path),
                 plugin.checks.join(", ")
             ),
-            Some(error) => {
-                tracing::warn!("{what} {}: {}", printable(&plugin.path), printable(error))
+            (None, Some(note)) => {
+                tracing::info!(
+                    "{what} {name} ({path}, sha256 {digest}): {}",
+                    printable(note)
+                );
             }
+            (Some(error), _) => tracing::warn!("{what} {path}: {}", printable(error)),
+        }
+    }
+}
+
+/// Says on standard error which files are no checks, though they lie among them.
+pub(crate) fn tell_notes(registry: &Registry) {
+    for plugin in registry.plugins() {
+        if let Some(note) = &plugin.note {
+            output::note(&format!("{}: {note}", printable(&plugin.path)));
         }
     }
 }
@@ -327,6 +344,7 @@ fn try_out(
         ids: declared.ids().map(str::to_owned).collect(),
     };
     let mut counts: BTreeMap<(String, Outcome), usize> = BTreeMap::new();
+    let mut seen: BTreeMap<String, BTreeSet<Outcome>> = BTreeMap::new();
     let mut tried = 0;
     for (scenario, _) in checker_simulator::scenarios() {
         let results = trial.run(scenario, samples.clone())?;
@@ -335,6 +353,12 @@ fn try_out(
             *counts
                 .entry((result.check.clone(), result.outcome))
                 .or_default() += 1;
+            // Elsewhere it may be unknown or skipped without having been asked.
+            let ours = matches!(result.outcome, Outcome::Unknown | Outcome::Skipped);
+            if scenario == "healthy" || !ours {
+                let outcomes = seen.entry(result.check.clone()).or_default();
+                outcomes.insert(result.outcome);
+            }
             look_at_result(declared, result, scenario, findings);
         }
         if scenario == "healthy" && trial.run(scenario, samples.clone())? != results {
@@ -347,6 +371,11 @@ fn try_out(
         for nonsense in ["", "\u{1}\u{fffd} [[[ 17 -1 true"] {
             let answers = samples.keys().map(|key| (key.clone(), nonsense.to_owned()));
             let results = trial.run("healthy", answers.collect())?;
+            // A sample is what all is well with: this is where most change their mind.
+            for result in &results {
+                let outcomes = seen.entry(result.check.clone()).or_default();
+                outcomes.insert(result.outcome);
+            }
             for result in results.iter().filter(|r| r.outcome == Outcome::Pass) {
                 let probed = result.evidence.iter().any(|key| samples.contains_key(key));
                 if probed {
@@ -362,6 +391,16 @@ fn try_out(
                 }
             }
         }
+    }
+    for id in &trial.ids {
+        let outcomes: Vec<Outcome> = seen.get(id).into_iter().flatten().copied().collect();
+        match outcomes[..] {
+            [] => findings.remarks.insert(format!("{id} was never asked")),
+            [one] => findings.remarks.insert(format!(
+                "{id} gave never anything but {one} where its evidence was there"
+            )),
+            _ => continue,
+        };
     }
     let mut text = format!("\nTRIED over {tried} simulated clusters\n");
     for id in &trial.ids {

@@ -81,7 +81,7 @@ fn upgrade(arguments: UpgradeArgs) -> Result<Exit, Failure> {
     })?;
     let prepared = plugins::registry(&settings.plugins)?;
     let registry = prepared.registry;
-    settings.limits.server += prepared.script_time;
+    settings.limits.server += prepared.foreign_time;
     accept::verify(&settings.acceptances, &registry)?;
     place.open(&settings.source, prepared.samples)?;
     let source = place.source()?;

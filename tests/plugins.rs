@@ -44,6 +44,9 @@ fn misbehaving(dir: &Path, mode: &str) {
     if mode == "no-entry" {
         defines.push("-DNO_ENTRY".to_owned());
     }
+    if mode == "undefined" {
+        defines.push("-DUNDEFINED".to_owned());
+    }
     let out = dir.join(format!("{mode}.so"));
     cc("tests/plugins/misbehaving.c", &headers(), &out, &defines);
 }
@@ -139,6 +142,7 @@ const NOT_LOADED: &[(&str, &str)] = &[
     ("load-crash", "signal 11"),
     ("load-hang", "gave no answer within 5 s"),
     ("load-exit", "exit status 0"),
+    ("undefined", "checker_nobody_has_this"),
     ("no-entry", "no symbol `checker_plugin_entry`"),
     ("entry-null", "returned null"),
     ("abi-other", "speaks ABI 2"),
@@ -152,6 +156,8 @@ const NOT_LOADED: &[(&str, &str)] = &[
     ("id-of-scripts", "the area ext/, which is ours"),
     ("id-malformed", "which is no check id"),
     ("id-twice", "its own a second time"),
+    ("title-escape", "shows a title with control characters"),
+    ("title-turns", "shows a title with control characters"),
     ("probe-writes", "seems to change something: `rm`"),
     ("probe-stops", "it calls `weka local stop`"),
     (
@@ -336,12 +342,19 @@ fn a_plugin_in_c_takes_part_in_all_that_a_check_does() {
         .find(|path| path.to_string_lossy().ends_with(".tar.gz"))
         .expect("a bundle");
     let bundle = bundle.to_str().expect("UTF-8");
-    let manifest = Command::new("tar")
-        .args(["-xzOf", bundle, "--wildcards", "*/manifest.json"])
-        .output()
-        .expect("tar");
-    let manifest: Value = serde_json::from_slice(&manifest.stdout).expect("the manifest");
+    let member = |name: &str| -> Value {
+        let output = Command::new("tar")
+            .args(["-xzOf", bundle, "--wildcards"])
+            .arg(format!("*/{name}"))
+            .output()
+            .expect("tar");
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    };
+    let manifest = member("manifest.json");
     assert_eq!(manifest["plugins"], report["plugins"]);
+    // Its one probe may take 5 s on a server: that takes nothing from ours.
+    let asked = member("run.json");
+    assert_eq!(asked["limits"]["server_ms"], 35_000, "{asked:#}");
     let again = checker(
         work.path(),
         &["replay", bundle, "--format", "json", "--plugins", plugins],
@@ -402,6 +415,33 @@ fn plugin_check_shows_what_it_would_run_and_says_whether_it_is_fit() {
         assert_eq!(unfit.status, 2, "{mode}: {}", unfit.stdout);
         assert!(unfit.stdout.contains("NOT FIT"), "{mode}: {}", unfit.stdout);
         assert!(unfit.stdout.contains(words), "{mode}: {}", unfit.stdout);
+    }
+    // What never changes its mind may be good, but somebody must look.
+    for (mode, words) in [
+        ("good", "bad/good gave never anything but pass"),
+        (
+            "always-unknown",
+            "bad/always-unknown gave never anything but unknown",
+        ),
+        (
+            "always-skipped",
+            "bad/always-skipped gave never anything but skipped",
+        ),
+    ] {
+        misbehaving(dir.path(), mode);
+        let file = dir.path().join(format!("{mode}.so"));
+        let doubtful = checker(
+            work.path(),
+            &["plugin", "check", file.to_str().expect("UTF-8")],
+        );
+        assert_eq!(doubtful.status, 1, "{mode}: {}", doubtful.stdout);
+        for words in [words, "FIT, but see above"] {
+            assert!(
+                doubtful.stdout.contains(words),
+                "{mode}: {}",
+                doubtful.stdout
+            );
+        }
     }
     let none = checker(work.path(), &["plugin", "check", "none.so"]);
     assert_eq!(none.status, 64);
@@ -498,10 +538,11 @@ fn a_plugin_sees_nothing_of_the_tool() {
     let report: Value = serde_json::from_slice(&output.stdout).expect("a report");
     let seen = results(&report, "curious/cat");
     assert_eq!(seen.len(), 1, "{report:#}");
-    // Its own two pipes are above 2; it leads its session, and core files are off.
+    // Its own two pipes are above 2; it leads its session, and core files are off;
+    // it can gain no rights.
     assert_eq!(
         text(seen[0], "summary"),
-        "env LC_ALL PATH TZ; files 2; leads 1; core 0; stdin 0; cwd /"
+        "env LC_ALL PATH TZ; files 2; leads 1; core 0; privs 0; stdin 0; cwd /"
     );
 }
 
@@ -694,6 +735,62 @@ fn a_name_is_taken_once() {
     assert_eq!(run.status, 3);
 }
 
+/// Across directories the first counts, as with programs; that is told, and
+/// costs nothing.
+#[test]
+fn of_one_name_the_first_of_the_search_path_is_used() {
+    let (first, second, same) = (directory(), directory(), directory());
+    let used = swap(first.path());
+    let other = second.path().join("another.so");
+    let debug = ["-g".to_owned()];
+    cc("plugins/examples/swap.c", &headers(), &other, &debug);
+    fs::copy(&used, same.path().join("swap.so")).expect("copied");
+    assert_ne!(
+        fs::read(&used).expect("read"),
+        fs::read(&other).expect("read")
+    );
+    let dir = |dir: &TempDir| dir.path().to_str().expect("UTF-8").to_owned();
+    let (second, same) = (dir(&second), dir(&same));
+    let run = simulated(first.path(), &["--plugins", &second, "--plugins", &same]);
+    let report = run.json();
+    assert_eq!(run.status, 0, "{}{}", run.stdout, run.stderr);
+    let judged = results(&report, "server/swap");
+    assert!(!judged.is_empty() && judged.iter().all(|r| r["outcome"] == "pass"));
+    let named = report["plugins"].as_array().expect("plugins");
+    // The same file a second time is not worth a word.
+    assert_eq!(named.len(), 2, "{named:#?}");
+    assert_eq!(text(&named[0], "path"), used.to_str().expect("UTF-8"));
+    assert_eq!(text(&named[1], "path"), other.to_str().expect("UTF-8"));
+    assert_eq!(named[1]["error"], Value::Null);
+    let note = text(&named[1], "note");
+    assert!(
+        note.contains("not used: ") && note.contains("/swap.so"),
+        "{note}"
+    );
+
+    let work = directory();
+    let first = dir(&first);
+    let listed = checker(
+        work.path(),
+        &["list", "--plugins", &first, "--plugins", &second],
+    );
+    assert!(listed.stderr.contains(note), "{}", listed.stderr);
+    assert!(!listed.stdout.contains("plugin/"), "{}", listed.stdout);
+    let shown = checker(
+        work.path(),
+        &[
+            &SIMULATED[..],
+            &["text", "--plugins", &first, "--plugins", &second],
+        ]
+        .concat(),
+    );
+    let words: String = shown.stdout.split_whitespace().collect();
+    let words_of_note: String = note.split_whitespace().collect();
+    assert!(words.contains(&words_of_note), "{}", shown.stdout);
+    let log = fs::read_to_string(work.path().join("weka_upgrade_checker.log")).expect("a log");
+    assert!(log.contains(note), "{log}");
+}
+
 /// A check of the cluster that rests on its servers is not green without any.
 #[test]
 fn of_no_servers_nothing_is_true() {
@@ -714,6 +811,177 @@ fn of_no_servers_nothing_is_true() {
     let alone = simulated(dir.path(), &["--cluster-only"]).json();
     let result = results(&alone, "bad/fleet")[0];
     assert_eq!(result["outcome"], "unknown", "{result:#}");
+}
+
+/// Whoever writes a script writes on the terminal of whoever asks about it only
+/// what can be seen there.
+#[test]
+fn what_is_shown_of_a_script_is_what_can_be_seen() {
+    let dir = directory();
+    let script = "#!/bin/bash\n\
+        # all\u{1b}[2J is\u{202e} well\u{7}\n\
+        ## of\u{1b}[1A no interest\n\
+        DESCRIPTION=\"\u{1b}]0;owned\u{7}Title\u{1b}[31m\u{202e} here\"\n\
+        SCRIPT_TYPE=\"single\"\n\
+        KB_REFERENCE=\"KB\u{9b}31m 1\"\n";
+    for name in ["010_escapes", "020\u{1b}[31m_red\u{202e}"] {
+        let path = dir.path().join(name);
+        fs::write(&path, script).expect("written");
+        fs::set_permissions(path, fs::Permissions::from_mode(0o644)).expect("changed");
+    }
+    let work = directory();
+    let scripts = dir.path().to_str().expect("UTF-8");
+    let shown = |arguments: &[&str]| {
+        let run = checker(work.path(), &[arguments, &["--scripts", scripts]].concat());
+        assert_eq!(run.status, 0, "{}", run.stderr);
+        let hidden = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+        assert!(!run.stdout.contains(hidden), "{:?}", run.stdout);
+        run.stdout
+    };
+    let listed = shown(&["list"]);
+    assert!(listed.contains("Title here"), "{listed}");
+    assert!(listed.contains("ext/020--31m_red-"), "{listed}");
+    for id in ["ext/010_escapes", "ext/020--31m_red-"] {
+        let explained = shown(&["explain", id]);
+        for words in [": Title here\n", "KB31m 1", "all is well", "of no interest"] {
+            assert!(explained.contains(words), "no {words:?} in {explained}");
+        }
+    }
+}
+
+fn script(dir: &Path, name: &str) -> PathBuf {
+    let path = dir.join(name);
+    fs::write(&path, "SCRIPT_TYPE=single\nexit 0\n").expect("written");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("changed");
+    path
+}
+
+fn sha256(path: &Path) -> String {
+    let sum = Command::new("sha256sum")
+        .arg(path)
+        .output()
+        .expect("sha256sum");
+    let sum = String::from_utf8(sum.stdout).expect("UTF-8");
+    sum.split(' ').next().unwrap_or_default().to_owned()
+}
+
+/// What is no file is never opened: a pipe would wait for ever, and a device
+/// would never end.
+#[test]
+fn what_is_no_file_is_not_read_as_a_script() {
+    let dir = directory();
+    script(dir.path(), "010_good");
+    let pipe = dir.path().join("020_pipe");
+    let made = Command::new("mkfifo")
+        .args(["-m", "644"])
+        .arg(&pipe)
+        .status();
+    assert!(made.expect("mkfifo").success());
+    symlink("/dev/zero", dir.path().join("030_zero")).expect("a link");
+    let work = directory();
+    let scripts = dir.path().to_str().expect("UTF-8");
+    let begun = Instant::now();
+    let run = checker(
+        work.path(),
+        &[
+            &SIMULATED[..],
+            &["json", "--no-bundle", "--scripts", scripts],
+        ]
+        .concat(),
+    );
+    assert!(begun.elapsed().as_secs() < 60);
+    let report = run.json();
+    for (name, words) in [
+        ("020_pipe", "is no regular file"),
+        ("030_zero", "leads out of its directory, to /dev/zero"),
+    ] {
+        let found = results(&report, &format!("plugin/{name}"));
+        assert_eq!(found.len(), 1, "{name}");
+        assert_eq!(found[0]["outcome"], "unknown");
+        let summary = text(found[0], "summary");
+        assert!(summary.contains(words), "{summary}");
+    }
+    assert_eq!(results(&report, "ext/010_good").len(), 1);
+}
+
+/// The preamble is part of what runs as root: it is trusted by the same rules
+/// and named with its digest.
+#[test]
+fn a_preamble_is_held_to_the_rules_of_scripts() {
+    let dir = directory();
+    let scripts = dir.path().join("scripts");
+    fs::create_dir(&scripts).expect("a directory");
+    fs::set_permissions(&scripts, fs::Permissions::from_mode(0o755)).expect("changed");
+    let file = script(&scripts, "010_good");
+    let elsewhere = directory();
+    let away = elsewhere.path().join("preamble");
+    fs::write(&away, "A=1\n").expect("written");
+    fs::set_permissions(&away, fs::Permissions::from_mode(0o644)).expect("changed");
+    let work = directory();
+    let run = || {
+        let scripts = scripts.to_str().expect("UTF-8");
+        checker(
+            work.path(),
+            &[
+                &SIMULATED[..],
+                &["json", "--no-bundle", "--scripts", scripts],
+            ]
+            .concat(),
+        )
+    };
+    for place in [&scripts, &dir.path().to_owned()] {
+        let preamble = place.join("preamble");
+        symlink(&away, &preamble).expect("a link");
+        let refused = run();
+        assert_eq!(refused.status, 64, "{}", refused.stdout);
+        assert!(
+            refused.stderr.contains("leads out of its directory"),
+            "{}",
+            refused.stderr
+        );
+        fs::remove_file(&preamble).expect("removed");
+        fs::copy(&away, &preamble).expect("copied");
+        let report = run().json();
+        let named = report["plugins"].as_array().expect("plugins");
+        assert_eq!(named.len(), 2, "{named:#?}");
+        assert_eq!(text(&named[0], "name"), "preamble");
+        assert_eq!(text(&named[0], "sha256"), sha256(&preamble));
+        assert_eq!(text(&named[0], "note"), "put before each script");
+        assert_eq!(text(&named[1], "sha256"), sha256(&file));
+        fs::remove_file(&preamble).expect("removed");
+    }
+}
+
+#[test]
+fn a_backup_of_a_script_is_told_and_not_run() {
+    let dir = directory();
+    for name in [
+        "010_good",
+        "010_good~",
+        "020_a.bak",
+        "030_b.rpmsave",
+        ".010_good.swp",
+    ] {
+        script(dir.path(), name);
+    }
+    let work = directory();
+    let scripts = dir.path().to_str().expect("UTF-8");
+    let listed = checker(work.path(), &["list", "--scripts", scripts]);
+    assert_eq!(listed.status, 0, "{}", listed.stderr);
+    assert_eq!(
+        listed.stdout.matches("ext/").count(),
+        1,
+        "{}",
+        listed.stdout
+    );
+    for name in ["010_good~", "020_a.bak", "030_b.rpmsave"] {
+        let words = format!("/{name}: not run: its name is that of a backup");
+        assert!(listed.stderr.contains(&words), "{}", listed.stderr);
+    }
+    fs::remove_file(dir.path().join("010_good")).expect("removed");
+    let none = checker(work.path(), &["list", "--scripts", scripts]);
+    assert_eq!(none.status, 64);
+    assert!(none.stderr.contains("there is no script in"));
 }
 
 /// Scripts are checks before they run, and a simulated cluster runs none.

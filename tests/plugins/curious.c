@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -45,8 +46,9 @@ static int32_t judge(const uint8_t *question, size_t len, checker_buffer *out) {
     struct rlimit core;
     getrlimit(RLIMIT_CORE, &core);
     char byte;
-    snprintf(more, sizeof more, "; files %d; leads %d; core %d; stdin %d; cwd %s\"}]}", files,
-             getsid(0) == getpid(), (int)core.rlim_cur, (int)read(0, &byte, 1),
+    snprintf(more, sizeof more, "; files %d; leads %d; core %d; privs %d; stdin %d; cwd %s\"}]}", files,
+             getsid(0) == getpid(), (int)core.rlim_cur, !prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0),
+             (int)read(0, &byte, 1),
              getcwd(cwd, sizeof cwd));
     strcat(text, more);
     return give(out, text);

@@ -16,6 +16,12 @@
 
 static int is(const char *mode) { return strcmp(MODE, mode) == 0; }
 
+#ifdef UNDEFINED
+/* Nobody has it: the library can't be loaded. */
+void checker_nobody_has_this(void);
+void (*undefined)(void) = checker_nobody_has_this;
+#endif
+
 static void crash(void) { *(volatile int *)8 = 1; }
 
 static void wait_for_ever(void) {
@@ -41,7 +47,7 @@ __attribute__((constructor)) static void at_load(void) {
 static int32_t describe(checker_buffer *out) {
     static char text[4096];
     const char *id = "bad/" MODE;
-    const char *probe = "echo ok", *command = "status -J", *more = "";
+    const char *probe = "echo ok", *command = "status -J", *more = "", *title = "Bad";
     if (is("describe-crash"))
         crash();
     if (is("describe-hang"))
@@ -62,6 +68,10 @@ static int32_t describe(checker_buffer *out) {
     if (is("id-twice"))
         more = ",{\"id\":\"bad/id-twice\",\"title\":\"t\",\"scope\":[\"backend\"],\"when\":\"all\","
                "\"levels\":[],\"sources\":[\"s\"]}";
+    if (is("title-escape"))
+        title = "Bad\\u001b[2J\\u001b[1;1Hall is well";
+    if (is("title-turns"))
+        title = "Bad\\u202e";
     if (is("probe-writes"))
         probe = "rm -rf /opt/weka/x";
     if (is("probe-stops"))
@@ -71,9 +81,9 @@ static int32_t describe(checker_buffer *out) {
     snprintf(text, sizeof text,
              "{\"name\":\"%s\",\"version\":\"6.6.6\",\"commands\":[{\"key\":\"c\",\"variants\":[\"%s\"]}],"
              "\"probes\":[{\"key\":\"p\",\"script\":\"%s\",\"sample\":\"ok\\n\"}],"
-             "\"checks\":[{\"id\":\"%s\",\"title\":\"Bad\",\"scope\":[\"" SCOPE "\"],\"when\":\"all\","
+             "\"checks\":[{\"id\":\"%s\",\"title\":\"%s\",\"scope\":[\"" SCOPE "\"],\"when\":\"all\","
              "\"levels\":[\"fail\"],\"sources\":[\"a test\"],\"evidence\":[\"p\",\"c\"]}%s]}",
-             MODE, command, probe, id, more);
+             MODE, command, probe, id, title, more);
     return give(out, text);
 }
 
@@ -84,14 +94,15 @@ static int32_t green(checker_buffer *out, const char *check, const char *questio
     size_t size = 0;
     FILE *answer = open_memstream(&text, &size);
     const char *at = question, *end = question + len, *mark = "{\"target\":\"";
+    const char *outcome = is("always-unknown") ? "unknown" : is("always-skipped") ? "skipped" : "pass";
     int count = 0;
     fprintf(answer, "{\"check\":\"%s\",\"judgements\":[", check);
     while ((at = memmem(at, (size_t)(end - at), mark, strlen(mark))) != NULL && count < at_most) {
         const char *name = at + strlen(mark);
         const char *name_end = memchr(name, '"', (size_t)(end - name));
         for (int n = 0; n < times; n++)
-            fprintf(answer, "%s{\"target\":\"%.*s\",\"outcome\":\"pass\",\"summary\":\"all is well\"}",
-                    count++ ? "," : "", (int)(name_end - name), name);
+            fprintf(answer, "%s{\"target\":\"%.*s\",\"outcome\":\"%s\",\"summary\":\"all is well\"}",
+                    count++ ? "," : "", (int)(name_end - name), name, outcome);
         at = name_end;
     }
     if (more != NULL)

@@ -104,6 +104,19 @@ impl<'a> View<'a> {
         Err(self.missing(key, found.command(), why))
     }
 
+    /// As [`View::record`], for those to whom half an answer is none.
+    ///
+    /// # Errors
+    /// As [`View::record`], and when the output was cut. What was ended since
+    /// it printed too much can have any exit status, 0 too.
+    pub fn whole(&self, key: &str) -> Result<&'a Record, Missing> {
+        let record = self.record(key)?;
+        if record.truncated() {
+            return Err(self.missing(key, record.command(), Why::Truncated));
+        }
+        Ok(record)
+    }
+
     /// What was answered under `key` by a command that succeeded and whose
     /// output is whole.
     ///
@@ -221,5 +234,24 @@ mod tests {
         }));
         let missing = View::cluster(&store).success("weka:x").unwrap_err();
         assert_eq!(missing.why, why);
+    }
+
+    #[rstest]
+    #[case::whole(false, 0, true)]
+    #[case::whole_and_failed(false, 1, true)]
+    #[case::cut(true, 0, false)]
+    #[case::cut_and_failed(true, 1, false)]
+    fn half_an_answer_is_none(#[case] truncated: bool, #[case] status: i32, #[case] good: bool) {
+        let raw = RawRecord::not_run("weka:x", "weka x", Timestamp::UNIX_EPOCH, NotRun::Deadline);
+        let mut store = Store::default();
+        store.insert_cluster(Redactor::new().seal(RawRecord {
+            end: End::Exited(status),
+            truncated,
+            ..raw
+        }));
+        match View::cluster(&store).whole("weka:x") {
+            Ok(_) => assert!(good),
+            Err(missing) => assert!(!good && missing.why == Why::Truncated),
+        }
     }
 }

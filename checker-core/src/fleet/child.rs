@@ -304,6 +304,7 @@ pub(super) fn end_group(child: &mut Child) {
 mod tests {
     use rstest::rstest;
 
+    use super::super::script;
     use super::super::talk::Section;
     use super::*;
     use crate::evidence::End;
@@ -447,6 +448,143 @@ mod tests {
         assert!(begun.elapsed() < Duration::from_secs(10));
     }
 
+    /// How often a process with this argument runs.
+    fn running(argument: &str) -> usize {
+        let processes = std::fs::read_dir("/proc").unwrap().flatten();
+        let lines = processes.filter_map(|p| std::fs::read(p.path().join("cmdline")).ok());
+        lines
+            .filter(|line| line.split(|b| *b == 0).any(|a| a == argument.as_bytes()))
+            .count()
+    }
+
+    /// Whether it is gone soon.
+    fn ends(argument: &str) -> bool {
+        (0..50).any(|_| {
+            std::thread::sleep(Duration::from_millis(60));
+            running(argument) == 0
+        })
+    }
+
+    /// A number of seconds that nothing else sleeps.
+    fn seconds(kind: u32, shell: &[&str]) -> String {
+        let shell = shell.concat().bytes().map(u32::from).sum::<u32>() % 1000;
+        format!("{kind}{:05}{shell:03}", std::process::id() % 100_000)
+    }
+
+    /// What is not ours may kill whom it sees as its own: its group, its
+    /// parent. That costs its own section and no other, in every shell.
+    #[rstest]
+    #[case::dash(&["dash"])]
+    #[case::bash(&["bash", "--posix"])]
+    #[case::bash_plain(&["bash"])]
+    #[case::busybox(&["busybox", "sh"])]
+    fn what_kills_its_own_group_ends_only_itself(#[case] shell: &[&str]) {
+        let left = seconds(32, shell);
+        let hung = seconds(33, shell);
+        let apart = |text: &str, millis: u64| section(&script::apart(text), millis, 1000);
+        let mut talk = Talk::new(vec![
+            apart("echo a; kill 0; sleep 60", 20_000),
+            apart("trap 'kill 0' EXIT; echo b; exit 3", 20_000),
+            apart("trap 'kill -9 0' EXIT; echo c; exit 0", 20_000),
+            apart("echo d; kill -9 $PPID; sleep 60", 20_000),
+            apart("cat; echo e; echo err >&2; exit 7", 20_000),
+            apart("echo f; exit 0", 20_000),
+            apart(&format!("sleep {left} & exit 0"), 20_000),
+            apart(&format!("sleep {hung} & trap '' TERM; sleep {hung}"), 300),
+            apart("yes & yes", 20_000),
+            section("echo last", 20_000, 100),
+        ]);
+        let mut command = Command::new(shell[0]);
+        command.args(&shell[1..]).arg("-s");
+        let deadline = Deadline::within(Duration::from_secs(50));
+        let ended = run(&mut command, &mut talk, &deadline);
+        assert!(
+            matches!(&ended, Ok(Ended::Itself(_))) && talk.finished(),
+            "{shell:?}: {ended:?} {}",
+            talk.noise()
+        );
+        let r = talk.into_records();
+        for (n, said) in ["a\n", "b\n", "c\n", "d\n", "e\n", "f\n"]
+            .iter()
+            .enumerate()
+        {
+            assert_eq!(String::from_utf8_lossy(&r[n].stdout), *said);
+        }
+        for n in [0, 1, 2, 3] {
+            let bad = |end: &End| matches!(end, End::Exited(status) if *status > 0);
+            assert!(bad(&r[n].end), "{n}: {:?}", r[n].end);
+        }
+        assert_eq!(
+            (&r[4].end, &r[4].stderr[..]),
+            (&End::Exited(7), &b"err\n"[..])
+        );
+        assert_eq!(r[5].end, End::Exited(0));
+        assert_eq!(r[6].end, End::Exited(0));
+        assert_eq!(r[7].end, End::TimedOut);
+        assert_eq!(r[8].end, End::Signalled(15));
+        assert!(r[8].truncated && r[8].stdout.len() == 1000);
+        assert_eq!(r[9].stdout, b"last\n");
+        assert!(ends(&left) && ends(&hung));
+    }
+
+    /// A server without `setsid` runs it as ours are run.
+    #[rstest]
+    #[case::dash(&["dash"])]
+    #[case::bash(&["bash"])]
+    #[case::busybox(&["busybox", "sh"])]
+    fn without_setsid_it_runs_all_the_same(#[case] shell: &[&str]) {
+        let dir = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("/bin/sh", dir.path().join("sh")).unwrap();
+        let path = format!("PATH={}\n", dir.path().display());
+        let text = "command -v setsid || echo none; exit 5";
+        let mut talk = Talk::new(vec![
+            section(&format!("{path}{}", script::apart(text)), 20_000, 100),
+            section("echo last", 20_000, 100),
+        ]);
+        let mut command = Command::new(shell[0]);
+        command.args(&shell[1..]).arg("-s");
+        let deadline = Deadline::within(Duration::from_secs(50));
+        assert!(matches!(
+            run(&mut command, &mut talk, &deadline),
+            Ok(Ended::Itself(_))
+        ));
+        let r = talk.into_records();
+        assert_eq!(
+            (&r[0].end, &r[0].stdout[..]),
+            (&End::Exited(5), &b"none\n"[..])
+        );
+        assert_eq!(r[1].stdout, b"last\n");
+    }
+
+    /// A run that is over ends what is in another session too.
+    #[rstest]
+    #[case::dash(&["dash"])]
+    #[case::bash(&["bash"])]
+    #[case::busybox(&["busybox", "sh"])]
+    fn the_deadline_holds_for_what_runs_apart(#[case] shell: &[&str]) {
+        let hung = seconds(34, shell);
+        let text = format!("sleep {hung} & trap '' TERM; sleep {hung}");
+        let mut talk = Talk::new(vec![section(&script::apart(&text), 60_000, 100)]);
+        let mut command = Command::new(shell[0]);
+        command.args(&shell[1..]).arg("-s");
+        // Once it runs, even on a busy machine.
+        let ended = [1500, 6000, 24_000].into_iter().any(|millis| {
+            let deadline = Deadline::within(Duration::from_millis(millis));
+            std::thread::scope(|scope| {
+                let run = scope.spawn(|| run(&mut command, &mut talk, &deadline));
+                let mut seen = false;
+                while !run.is_finished() {
+                    seen |= running(&hung) > 0;
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                assert!(matches!(run.join().unwrap(), Ok(Ended::Deadline)));
+                seen
+            })
+        });
+        assert!(ended);
+        assert!(ends(&hung));
+    }
+
     #[rstest]
     #[case::dash(&["dash", "-n"])]
     #[case::bash(&["bash", "-n"])]
@@ -474,14 +612,15 @@ mod tests {
     #[case::dash(&["dash"])]
     #[case::bash(&["bash"])]
     #[case::busybox(&["busybox", "sh"])]
-    fn a_cut_connection_leaves_nothing_behind(#[case] shell: &[&str]) {
+    fn a_cut_connection_leaves_nothing_behind(
+        #[case] shell: &[&str],
+        #[values(false, true)] apart: bool,
+    ) {
         // A child of ours whose input ends, as that of a session does.
-        let seconds = format!("31{:05}", std::process::id() % 100_000);
-        let mut talk = Talk::new(vec![section(
-            &format!("sleep {seconds} & trap '' TERM; sleep {seconds}"),
-            60_000,
-            100,
-        )]);
+        let seconds = seconds(if apart { 35 } else { 31 }, shell);
+        let text = format!("sleep {seconds} & trap '' TERM; sleep {seconds}");
+        let text = if apart { script::apart(&text) } else { text };
+        let mut talk = Talk::new(vec![section(&text, 60_000, 100)]);
         let mut child = Command::new(shell[0])
             .args(&shell[1..])
             .arg("-s")
@@ -506,5 +645,6 @@ mod tests {
             rustix::process::test_kill_process_group(group).is_err()
         });
         assert!(gone);
+        assert!(ends(&seconds));
     }
 }

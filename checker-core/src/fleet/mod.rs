@@ -30,6 +30,7 @@ pub use auth::IdentityError;
 pub use known_hosts::HostKeyPolicy;
 pub use live::{LiveError, LiveOptions, LiveSource};
 
+pub(crate) use self::script::APART;
 use self::talk::{Section, Talk};
 use crate::server::{ReachError, Step};
 use crate::source::ServerProbe;

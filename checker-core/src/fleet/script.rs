@@ -27,6 +27,14 @@
 //! non-interactive shell has no process group per job, and what a section has
 //! started must be gone before the next one prints. So a probe must stay in
 //! its session. The watching shell ignores SIGTERM, which would end its `read`.
+//!
+//! ## What is not ours
+//! A script of somebody else's may `kill 0`, at its end or by mistake, and that
+//! would be all of the above. So what is not ours runs in a session of its own
+//! ([`APART`]), led by a shell in between, so that `$PPID` is not ours either.
+//! The number of the session is that of the section's process, by which it is
+//! ended like any other; what it leaves behind is ended with it. Where there is
+//! no `setsid` it runs like our own.
 
 use std::fmt::Write as _;
 
@@ -35,6 +43,20 @@ use std::fmt::Write as _;
 /// The one function through which text gets into a shell command.
 pub(super) fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// Shell text that runs its arguments as a command, apart from us.
+///
+/// The section's process becomes the leader of the session: it leads no process
+/// group before, so that `setsid` need not fork. `exit` keeps the shell in
+/// between from making way for the command.
+pub(crate) const APART: &str = r#"command -v setsid >/dev/null 2>&1 && exec setsid sh -c '"$@"; exit' sh "$@"
+exec "$@"
+"#;
+
+/// A text of somebody else's as one that runs it apart from us.
+pub(super) fn apart(text: &str) -> String {
+    format!("set -- sh -c {} sh\n{APART}", quote(text))
 }
 
 /// The script that runs these shell texts, one after the other, framed by
@@ -63,10 +85,10 @@ PATH=${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 export LC_ALL PATH
 cd /
 exec 3<&0 4>&2 </dev/null 2>/dev/null
-n= w= g=
+n= w= g= p=
 # Sends a signal to whatever a section has started, and counts it: what is in
-# our session, if we have one of our own, else what is in our process group.
-# Not to ourselves, nor to those whom we run for (a sudo, someone's wrapper).
+# our session, if we have one of our own, else what is in our process group,
+# and what is in the session of the section, if that has one. Not to ourselves, nor to those whom we run for (a sudo, someone's wrapper).
 z() {
   read -r l <"/proc/$$/stat"
   set -- "$1" ${l##*) }
@@ -84,7 +106,7 @@ z() {
     i=${f#/proc/}
     i=${i%/stat}
     set -- "$1" ${l##*) }
-    [ "$4" = "$o" ] || [ "$5" = "$v" ] || continue
+    [ "$4" = "$o" ] || [ "$5" = "$v" ] || [ "$5" = "$p" ] || continue
     case $2 in Z | X) continue ;; esac
     case $a in *" $i "*) continue ;; esac
     k=$((k + 1))
@@ -98,9 +120,18 @@ c() {
     if [ "$g" ]; then g=2 && z KILL; else g=1 && z TERM; fi
   fi
 }
+# The end of everything. The section's own group comes first: we may be killed soon.
+b() {
+  trap "" HUP TERM
+  kill -TERM -"$p"
+  sleep 0.1
+  kill -KILL -"$p"
+  z KILL
+  exit 129
+}
 trap 'c 0' USR1
 trap 'c 1' USR2
-trap 'exit 129' HUP
+trap b HUP TERM
 (
   trap "" TERM
   a=
@@ -124,7 +155,7 @@ s() {
   printf '\n%s B %s\n' "$m" "$1" >&4
   printf '\n%s B %s\n' "$m" "$1"
   g= w= n=$1
-  ( exec 2>&4 4>&-; n= w= g= d=; eval "$2" ) </dev/null &
+  ( exec 2>&4 4>&-; n= w= g= d= p=; eval "$2" ) </dev/null &
   p=$!
   wait "$p"
   r=$?
@@ -136,6 +167,8 @@ s() {
     [ "$q" = 127 ] || r=$q
   done
   n=
+  # What it left running in a group of its own.
+  kill -TERM -"$p"
   # What it has started may live on for a moment, and must not print into the
   # next section.
   if [ "$g" ]; then

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use super::frames::{Captured, Frames, Mark};
 use super::script;
 use crate::evidence::{End, RawRecord};
+use crate::plugin::PROBE_KEY;
 use crate::source::ServerProbe;
 
 /// How long a section that was asked to end may take for that, before it is
@@ -39,7 +40,11 @@ impl From<&ServerProbe> for Section {
         Self {
             key: probe.key.to_owned(),
             shown: probe.script.to_owned(),
-            text: probe.script.to_owned(),
+            text: if probe.key.starts_with(PROBE_KEY) {
+                script::apart(probe.script)
+            } else {
+                probe.script.to_owned()
+            },
             timeout: probe.timeout,
             limit: probe.limit,
         }

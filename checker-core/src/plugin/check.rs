@@ -272,7 +272,8 @@ impl PluginCheck {
 
 fn record(item: &Item, view: &View<'_>) -> Result<EvidenceRecord, Missing> {
     let record = if item.any_exit {
-        view.record(item.full_key())?
+        // Any exit status is an answer; half of one is none.
+        view.whole(item.full_key())?
     } else {
         view.success(item.full_key())?
     };
@@ -294,7 +295,7 @@ fn absent(item: &Item, missing: &Missing) -> EvidenceRecord {
         stdout: String::new(),
         stderr: String::new(),
         exit_status: None,
-        truncated: false,
+        truncated: missing.why == Why::Truncated,
         started_at: String::new(),
         duration_ms: 0,
         missing: Some(missing.to_string()),
@@ -495,6 +496,42 @@ mod tests {
             Err(fault) => {
                 let fault = fault.to_string();
                 assert!(!expected.is_empty() && fault.contains(expected), "{fault}");
+            }
+        }
+    }
+
+    /// One that takes any exit status takes no half answers, and where a check
+    /// wants to see what is missing it sees why.
+    #[rstest]
+    #[case::whole(false, true)]
+    #[case::cut(true, false)]
+    fn half_an_answer_is_none(
+        #[values(true, false)] any_exit: bool,
+        #[case] truncated: bool,
+        #[case] good: bool,
+    ) {
+        use crate::evidence::{End, NotRun, RawRecord, Store};
+        let item = Item {
+            key: "c".to_owned(),
+            origin: Origin::Command(&crate::facts::status::STATUS),
+            any_exit,
+        };
+        let time = jiff::Timestamp::UNIX_EPOCH;
+        let raw = RawRecord::not_run(item.full_key(), "weka status -J", time, NotRun::Deadline);
+        let mut store = Store::default();
+        store.insert_cluster(Redactor::new().seal(RawRecord {
+            end: End::Exited(0),
+            truncated,
+            ..raw
+        }));
+        match record(&item, &View::cluster(&store)) {
+            Ok(record) => assert!(good && !record.truncated),
+            Err(missing) => {
+                assert!(!good, "{missing}");
+                let shown = absent(&item, &missing);
+                assert!(shown.truncated);
+                let why = shown.missing.unwrap_or_default();
+                assert!(why.contains("cut at the size limit"), "{why}");
             }
         }
     }

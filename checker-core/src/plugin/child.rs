@@ -57,6 +57,10 @@ fn shut_in(limits: Limits) -> io::Result<()> {
     // Refused only where we lead one already.
     let _ = rustix::process::setsid();
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    // Nothing that it starts has more rights than it has: no `sudo`.
+    rustix::thread::set_no_new_privs(true)?;
+    // How many processes it may have is not limited: that limit counts all
+    // of the user's, wherever they come from, and does not hold root.
     let cpu = limits.cpu.as_secs();
     for (resource, most) in [
         // Some runtimes reserve far more addresses than they ever use.
@@ -92,6 +96,19 @@ fn take_pipes() -> io::Result<(File, File)> {
     Ok((requests.into(), answers.into()))
 }
 
+/// An error with all that is behind it: of a library that can't be loaded,
+/// only the last one names the symbol or the other library that is missing.
+fn with_sources(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}
+
 struct Plugin {
     entry: Entry,
     // Never unloaded: threads of the plugin's may still run.
@@ -101,10 +118,10 @@ struct Plugin {
 #[expect(unsafe_code, reason = "loading a library runs its code")]
 fn load(path: &Path) -> Result<Plugin, (Kind, String)> {
     let not_loaded = |text: &dyn std::fmt::Display| (Kind::NotLoaded, text.to_string());
-    // SAFETY: its initialisers can do anything. This process holds nothing
-    // that they could break.
+    // SAFETY: its initialisers can do anything that the user may. This process
+    // holds nothing that they could break.
     let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }
-        .map_err(|error| not_loaded(&error))?;
+        .map_err(|error| not_loaded(&with_sources(&error)))?;
     // SAFETY: the symbol's type is agreed in checker_plugin.h; who lies
     // about it crashes this process.
     let entry = unsafe { library.get::<EntryFunction>(ENTRY.as_bytes()) }

@@ -8,7 +8,7 @@ use crate::contract::wire::{CheckDeclaration, Description, Range};
 use crate::facts::{containers::CONTAINERS, servers::SERVERS, status::STATUS};
 use crate::read_only::{self, Refusal};
 use crate::registry::{Registry, is_id};
-use crate::report::{PluginInfo, PluginKind};
+use crate::report::{PluginInfo, PluginKind, printable};
 use crate::source::{ClusterCommand, ServerProbe};
 use crate::version::Version;
 
@@ -95,6 +95,9 @@ pub enum DeclarationError {
         /// What it says.
         release: String,
     },
+    /// A text that a terminal would not show as it is.
+    #[error("shows {0} with control characters, or with ones that can't be seen")]
+    Unprintable(&'static str),
     /// A text that is absurdly long.
     #[error("has a text of {0} bytes")]
     TooLong(usize),
@@ -212,6 +215,14 @@ impl Declared {
         probes.filter_map(|(probe, said)| Some((probe.key.to_owned(), said.sample.clone()?)))
     }
 
+    /// How long its probes together may take on a server.
+    #[must_use]
+    pub fn probe_time(&self) -> Duration {
+        self.probes
+            .iter()
+            .fold(Duration::ZERO, |sum, p| sum.saturating_add(p.timeout))
+    }
+
     /// Holds a description against the rules, and against the checks that
     /// there are already.
     ///
@@ -230,6 +241,7 @@ impl Declared {
             });
         }
         sizes(&description)?;
+        visible(&description)?;
         let known = Known::of(registry);
         let mut evidence: Vec<Item> = Vec::new();
         for command in &description.commands {
@@ -371,6 +383,37 @@ fn sizes(description: &Description) -> Result<(), DeclarationError> {
         .chain([&description.version]);
     match texts.map(String::len).find(|len| *len > LONGEST_TEXT) {
         Some(len) => Err(DeclarationError::TooLong(len)),
+        None => Ok(()),
+    }
+}
+
+/// What an operator is shown must show itself: an escape sequence can rewrite
+/// the line above, a mark of direction can turn a text into another.
+fn visible(description: &Description) -> Result<(), DeclarationError> {
+    let line = |what, text: &String| (what, printable(text) != text.as_str());
+    let page = |what, text: &String| {
+        // A tab within a page is no trick.
+        let shown = |line: &str| printable(line) == line;
+        (what, !text.lines().all(|l| shown(&l.replace('\t', " "))))
+    };
+    let version = [line("a version", &description.version)];
+    let of_checks = description.checks.iter().flat_map(|check| {
+        let info = &check.info;
+        let sources = info.sources.iter().map(|source| line("a source", source));
+        [
+            line("a title", &info.title),
+            line("a `when`", &info.when),
+            page("an explanation", &info.explanation),
+        ]
+        .into_iter()
+        .chain(sources)
+    });
+    // Whoever reviews a snippet must see all of it.
+    let scripts = description.probes.iter();
+    let scripts = scripts.map(|probe| page("a probe", &probe.script));
+    let mut found = version.into_iter().chain(of_checks).chain(scripts);
+    match found.find(|(_, bad)| *bad) {
+        Some((what, _)) => Err(DeclarationError::Unprintable(what)),
         None => Ok(()),
     }
 }
@@ -567,6 +610,14 @@ mod tests {
     #[case::too_much_time("/probes/0/timeout_s", json!(21), "limit of 21")]
     #[case::too_many_bytes("/probes/0/limit_bytes", json!(2_000_000), "limit of 2000000")]
     #[case::no_release("/checks/0/applies/to/below", json!("five"), "which is none")]
+    #[case::title_with_an_escape("/checks/0/title", json!("a\u{1b}[2Jb"), "shows a title with")]
+    #[case::title_of_two_lines("/checks/0/title", json!("a\nb"), "shows a title with")]
+    #[case::title_that_turns("/checks/0/title", json!("a\u{202e}b"), "shows a title with")]
+    #[case::when("/checks/0/when", json!("a\u{7}"), "shows a `when` with")]
+    #[case::source("/checks/0/sources/0", json!("a\rb"), "shows a source with")]
+    #[case::explanation("/checks/0/explanation", json!("## A\n\u{9b}31mb"), "shows an explanation with")]
+    #[case::version("/version", json!("1\u{200b}"), "shows a version with")]
+    #[case::probe("/probes/0/script", json!("cat /proc/swaps #\u{1b}[1A"), "shows a probe with")]
     #[case::long_text("/checks/0/explanation", json!("x".repeat(70_000)), "70000 bytes")]
     fn is_refused(#[case] place: &str, #[case] value: Value, #[case] words: &str) {
         let mut description = good();
@@ -578,6 +629,25 @@ mod tests {
         }
         let error = declare(&description).expect_err("refused").to_string();
         assert!(error.contains(words), "{error}");
+    }
+
+    #[test]
+    fn an_explanation_may_have_lines_and_tabs() {
+        let mut description = good();
+        description["checks"][0]["explanation"] = json!("## A\n\tb\r\n\nc");
+        description["probes"][0]["script"] = json!("cat \\\n\t/proc/swaps\n");
+        assert!(declare(&description).is_ok());
+    }
+
+    #[test]
+    fn the_time_of_all_probes() {
+        let mut description = good();
+        description["probes"] = json!([
+            {"key": "swaps", "script": "cat /proc/swaps", "timeout_s": 20},
+            {"key": "more", "script": "cat /proc/swaps", "timeout_s": 7},
+        ]);
+        let declared = declare(&description).expect("good");
+        assert_eq!(declared.probe_time(), Duration::from_secs(27));
     }
 
     #[rstest]

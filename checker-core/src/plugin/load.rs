@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
@@ -35,6 +36,8 @@ pub struct Sources {
 pub struct Loaded {
     /// What the plugins' probes print where all is well, by their keys.
     pub samples: BTreeMap<String, String>,
+    /// How long all probes of all plugins together may take on a server.
+    pub probe_time: Duration,
 }
 
 /// Why a plugin is not used.
@@ -67,6 +70,8 @@ const LARGEST: u64 = 512 << 20;
 pub fn load(registry: &mut Registry, sources: &Sources) -> Loaded {
     let mut loaded = Loaded::default();
     let mut files: Vec<PathBuf> = Vec::new();
+    // Of each file, the directory of the search path that it was found in.
+    let mut found_in: BTreeMap<String, &Path> = BTreeMap::new();
     for dir in &sources.dirs {
         match libraries(dir) {
             Err(error) => fail(registry, dir, None, &LoadError::Distrust(error)),
@@ -74,7 +79,10 @@ pub fn load(registry: &mut Registry, sources: &Sources) -> Loaded {
                 for file in found {
                     match file {
                         Ok(file) if files.contains(&file) => {}
-                        Ok(file) => files.push(file),
+                        Ok(file) => {
+                            found_in.insert(file.display().to_string(), dir);
+                            files.push(file);
+                        }
                         Err((file, error)) => {
                             fail(registry, &file, None, &LoadError::Distrust(error));
                         }
@@ -98,11 +106,38 @@ pub fn load(registry: &mut Registry, sources: &Sources) -> Loaded {
     for (file, started) in started {
         let digest = started.as_ref().ok().map(|s| s.sha256.clone());
         let done = started.and_then(|started| started.register(&file, registry, &mut loaded));
-        if let Err(error) = done {
-            fail(registry, &file, digest, &error);
+        match done {
+            Ok(_) => {}
+            Err(LoadError::Declaration(DeclarationError::NameTaken { name, other }))
+                if found_in.get(&other) != found_in.get(&file.display().to_string()) =>
+            {
+                shadowed(registry, &file, digest, name, &other);
+            }
+            Err(error) => fail(registry, &file, digest, &error),
         }
     }
     loaded
+}
+
+/// A plugin that an earlier directory of the search path has too: the earlier
+/// one counts, as with programs. The very same file a second time is not even told.
+fn shadowed(registry: &mut Registry, file: &Path, sha256: Option<String>, name: String, by: &str) {
+    let mut earlier = registry.plugins().into_iter();
+    if earlier.any(|plugin| plugin.path == by && plugin.sha256 == sha256) {
+        return;
+    }
+    registry.add_plugin(Arc::new(PluginEntry::new(PluginInfo {
+        name,
+        kind: PluginKind::Library,
+        version: None,
+        path: file.display().to_string(),
+        sha256,
+        checks: Vec::new(),
+        error: None,
+        note: Some(format!(
+            "not used: {by}, earlier in the search path, has the same name"
+        )),
+    })));
 }
 
 /// Loads one file as [`load`] does, and says what it offers.
@@ -138,6 +173,7 @@ fn fail(registry: &mut Registry, file: &Path, sha256: Option<String>, error: &Lo
         sha256,
         checks: Vec::new(),
         error: None,
+        note: None,
     };
     register_failure(registry, info, &error.to_string());
 }
@@ -228,6 +264,7 @@ impl Started {
             sha256: Some(self.sha256),
             checks: declared.ids().map(str::to_owned).collect(),
             error: None,
+            note: None,
         }));
         let host = Arc::new(Host {
             name: declared.description.name.clone(),
@@ -240,6 +277,7 @@ impl Started {
         }
         registry.add_plugin(entry);
         loaded.samples.extend(declared.samples());
+        loaded.probe_time = loaded.probe_time.saturating_add(declared.probe_time());
         Ok(declared)
     }
 }

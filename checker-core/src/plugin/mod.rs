@@ -30,7 +30,7 @@ pub use declared::{DeclarationError, Declared};
 pub use fault::Fault;
 pub use load::{Loaded, Sources, load, try_one};
 pub use process::{Launcher, Limits};
-pub use scripts::{ScriptError, ScriptType, load_scripts};
+pub use scripts::{LoadedScripts, ScriptError, ScriptType, load_scripts};
 pub use standin::register_absent;
 pub use trust::{Distrust, is_trusted};
 

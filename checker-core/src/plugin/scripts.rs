@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -22,8 +22,9 @@ use crate::check::{Applies, Check, Context, Place, UpgradePath};
 use crate::contract::{CheckInfo, Judgement, Level, Outcome, Scope};
 use crate::evidence::Record;
 use crate::facts::{AnyFact, Fact, FactScope, FactSpec, FactTable, Missing, View, Why};
+use crate::fleet::APART;
 use crate::registry::{PluginEntry, Registry};
-use crate::report::{PluginInfo, PluginKind, fold_names};
+use crate::report::{PluginInfo, PluginKind, fold_names, printable, printable_lines};
 use crate::server::{Role, Server};
 use crate::source::{DependentProbe, ServerProbe};
 
@@ -100,8 +101,30 @@ const PREAMBLE: &str = r#"PARAMS="$*" VERBOSE=False JSON=False FIX=False
 [ -r /etc/os-release ] && . /etc/os-release
 "#;
 
-/// Registers every script of a folder as a check and returns how many there
-/// are. A script that can't be run is registered as a check that is unknown.
+/// What came of a folder of scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LoadedScripts {
+    /// How many are checks now, those that can't be run with them.
+    pub count: usize,
+}
+
+/// What editors and packagers leave beside a file: not what somebody wrote to be run.
+const LEFT_BEHIND: [&str; 12] = [
+    "~", ".bak", ".orig", ".old", ".rej", ".save", ".swo", ".swp", ".tmp", ".rpmnew", ".rpmorig",
+    ".rpmsave",
+];
+
+fn is_left_behind(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    LEFT_BEHIND.iter().any(|end| name.ends_with(end))
+        || name.ends_with('#')
+        || name.contains(".dpkg-")
+        || name.contains(".ucf-")
+}
+
+/// Registers every script of a folder as a check. A script that can't be run is
+/// registered as a check that is unknown; a backup that an editor left is
+/// told, and not run.
 ///
 /// # Errors
 /// When the folder is not to be trusted, can't be read, or holds no script.
@@ -109,7 +132,7 @@ pub fn load_scripts(
     registry: &mut Registry,
     dir: &Path,
     limit: Duration,
-) -> Result<usize, ScriptError> {
+) -> Result<LoadedScripts, ScriptError> {
     let real = is_trusted(dir)?;
     let mut paths: Vec<PathBuf> = fs::read_dir(&real)?
         .map(|entry| Ok(entry?.path()))
@@ -119,22 +142,24 @@ pub fn load_scripts(
         name.starts_with(|c: char| c.is_ascii_digit()) && !path.is_dir()
     });
     paths.sort();
+    let (left_behind, paths): (Vec<PathBuf>, Vec<PathBuf>) = paths
+        .into_iter()
+        .partition(|path| is_left_behind(&path.file_name().unwrap_or_default().to_string_lossy()));
     if paths.is_empty() {
         return Err(ScriptError::None(real));
     }
-    let preamble = preamble(&real)?;
+    for path in left_behind {
+        registry.add_plugin(Arc::new(PluginEntry::new(PluginInfo {
+            note: Some("not run: its name is that of a backup".to_owned()),
+            ..unread(&path)
+        })));
+    }
+    let preamble = preamble(registry, &real)?;
     for path in &paths {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let info = PluginInfo {
-            name: name.clone().into_owned(),
-            kind: PluginKind::Script,
-            version: None,
-            path: path.display().to_string(),
-            sha256: fs::File::open(path).and_then(digest).ok(),
-            checks: Vec::new(),
-            error: None,
-        };
-        let registered = Script::read(&real, path, &preamble, limit).and_then(|script| {
+        let mut info = unread(path);
+        let registered = Text::read(&real, path).and_then(|text| {
+            info.sha256 = Some(text.sha256);
+            let script = Script::new(path, &text.text, &preamble, limit)?;
             let id = script.info.id.clone();
             registry
                 .register(Arc::new(script))
@@ -149,20 +174,69 @@ pub fn load_scripts(
             Err(error) => register_failure(registry, info, &error.to_string()),
         }
     }
-    Ok(paths.len())
+    Ok(LoadedScripts { count: paths.len() })
+}
+
+/// What the report says of a file before it was read.
+fn unread(path: &Path) -> PluginInfo {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    PluginInfo {
+        name: name.into_owned(),
+        kind: PluginKind::Script,
+        version: None,
+        path: path.display().to_string(),
+        sha256: None,
+        checks: Vec::new(),
+        error: None,
+        note: None,
+    }
+}
+
+/// A file that is trusted, read once: what is hashed is what is run.
+struct Text {
+    text: String,
+    sha256: String,
+}
+
+impl Text {
+    /// Reads a file of a folder. What it is, and whose, is looked at before it
+    /// is opened: a pipe would never end, nor would a device.
+    fn read(dir: &Path, path: &Path) -> Result<Self, ScriptError> {
+        let file = fs::File::open(is_trusted_in(dir, path)?)?;
+        let mut bytes = Vec::new();
+        file.take(LONGEST as u64 + 1).read_to_end(&mut bytes)?;
+        if bytes.len() > LONGEST {
+            return Err(ScriptError::Text("it is longer than 120 KiB"));
+        }
+        if bytes.contains(&0) {
+            return Err(ScriptError::Text("it is no text: it holds a zero byte"));
+        }
+        let sha256 = digest(&*bytes)?;
+        let text =
+            String::from_utf8(bytes).map_err(|_| ScriptError::Text("it is no UTF-8 text"))?;
+        Ok(Self { text, sha256 })
+    }
 }
 
 /// The file `preamble` of the folder, or of the one above it; or our own.
-fn preamble(dir: &Path) -> Result<String, ScriptError> {
+/// It is part of what runs, so it is held to the same rules and named as well.
+fn preamble(registry: &mut Registry, dir: &Path) -> Result<String, ScriptError> {
     let beside = [Some(dir), dir.parent()]
         .into_iter()
         .flatten()
-        .map(|dir| dir.join("preamble"))
-        .find(|path| path.is_file());
-    match beside {
-        None => Ok(PREAMBLE.to_owned()),
-        Some(path) => Ok(fs::read_to_string(is_trusted(&path)?)? + "\n"),
-    }
+        .map(|dir| (dir, dir.join("preamble")))
+        // A link that leads nowhere is one that somebody wanted.
+        .find(|(_, path)| path.symlink_metadata().is_ok() && !path.is_dir());
+    let Some((dir, path)) = beside else {
+        return Ok(PREAMBLE.to_owned());
+    };
+    let text = Text::read(&is_trusted(dir)?, &path)?;
+    registry.add_plugin(Arc::new(PluginEntry::new(PluginInfo {
+        sha256: Some(text.sha256),
+        note: Some("put before each script".to_owned()),
+        ..unread(&path)
+    })));
+    Ok(text.text + "\n")
 }
 
 /// What a script says of itself.
@@ -257,19 +331,14 @@ fn backends(_: &View<'_>, _: &Server, all: &[Server]) -> Vec<String> {
 }
 
 impl Script {
-    fn read(dir: &Path, path: &Path, preamble: &str, limit: Duration) -> Result<Self, ScriptError> {
-        let real = is_trusted_in(dir, path)?;
-        let bytes = fs::read(&real)?;
-        if bytes.contains(&0) {
-            return Err(ScriptError::Text("it is no text: it holds a zero byte"));
-        }
-        let text =
-            String::from_utf8(bytes).map_err(|_| ScriptError::Text("it is no UTF-8 text"))?;
+    fn new(path: &Path, text: &str, preamble: &str, limit: Duration) -> Result<Self, ScriptError> {
         if text.len() + preamble.len() > LONGEST {
-            return Err(ScriptError::Text("it is longer than 120 KiB"));
+            return Err(ScriptError::Text(
+                "it and the preamble are longer than 120 KiB",
+            ));
         }
-        let metadata = Metadata::read(&text)?;
-        let (program, option) = interpreter(&text)?;
+        let metadata = Metadata::read(text)?;
+        let (program, option) = interpreter(text)?;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let word = id_word(&name);
         let preamble = match program {
@@ -281,7 +350,7 @@ impl Script {
         // A missing program is not what the script has to say.
         let script = format!(
             "command -v {program} >/dev/null 2>&1 || {{ echo 'there is no {program} on this server' >&2; exit 255; }}\n\
-             exec {program} {option} {} {quoted} \"$@\"\n",
+             set -- {program} {option} {} {quoted} \"$@\"\n{APART}",
             shell_words::quote(&format!("{preamble}{text}"))
         );
         // Once per script and process.
@@ -298,24 +367,25 @@ impl Script {
             ScriptType::Single | ScriptType::CompareBackends => Scope::Cluster,
             ScriptType::Parallel | ScriptType::Sequential => Scope::Backend,
         };
-        let mut sources = vec![format!("the script {}", path.display())];
-        sources.extend(metadata.references);
+        // They run as they are; what is shown of them is what can be seen.
+        let shown = |text: &str| printable(text).into_owned();
+        let path = shown(&path.display().to_string());
+        let mut sources = vec![format!("the script {path}")];
+        sources.extend(metadata.references.iter().map(|r| shown(r)));
         Ok(Self {
             info: CheckInfo {
                 id: format!("{AREA_OF_SCRIPTS}/{word}"),
-                title: metadata
-                    .description
-                    .unwrap_or_else(|| name.clone().into_owned()),
+                title: shown(metadata.description.as_deref().unwrap_or(&name)),
                 scope: vec![scope],
                 when: "all".to_owned(),
                 levels: vec![Level::Warn, Level::Fail],
                 sources,
-                plugin: Some(name.clone().into_owned()),
-                explanation: explanation(&metadata.comments, metadata.kind),
+                plugin: Some(shown(&name)),
+                explanation: explanation(&printable_lines(&metadata.comments), metadata.kind),
             },
             kind: metadata.kind,
             key,
-            path: path.display().to_string(),
+            path,
             spec: FactSpec {
                 name: key,
                 scope: FactScope::Cluster,
@@ -326,6 +396,17 @@ impl Script {
                 read: |_| Ok(Arc::new(Unread) as Arc<dyn AnyFact>),
             },
         })
+    }
+
+    /// What it printed there. A run whose output was cut counts only where it is
+    /// bad: what a flood ended can have any exit status, and two outputs that
+    /// begin alike are not the same.
+    fn ran<'v>(&self, view: &View<'v>) -> Result<&'v Record, Missing> {
+        let record = view.record(self.key)?;
+        match record.exit_status() {
+            None | Some(0 | 254 | 255) => view.whole(self.key),
+            Some(_) => Ok(record),
+        }
     }
 
     /// What one run of the script means.
@@ -365,7 +446,7 @@ impl Script {
             .server_views()
             .filter(|(s, _)| s.role == Role::Backend)
         {
-            match view.record(self.key) {
+            match self.ran(&view) {
                 Ok(record) => {
                     let judgement = self.judge_run(record);
                     return Ok(Judgement {
@@ -389,7 +470,7 @@ impl Script {
             .server_views()
             .filter(|(s, _)| s.role == Role::Backend)
         {
-            match view.record(self.key) {
+            match self.ran(&view) {
                 Err(why) => missing = missing.or(Some(why)),
                 Ok(record) => {
                     let judgement = self.judge_run(record);
@@ -518,7 +599,7 @@ impl Check for Script {
                 let (_, view) = views
                     .find(|(s, _)| s.name == server.name)
                     .ok_or_else(|| self.not_run())?;
-                Ok(self.judge_run(view.record(self.key)?))
+                Ok(self.judge_run(self.ran(&view)?))
             }
         }
     }
@@ -570,6 +651,91 @@ mod tests {
         assert_eq!(ScriptType::read(word), expected);
         let indented = format!("   SCRIPT_TYPE='{word}'");
         assert_eq!(Metadata::read(&indented).ok().map(|m| m.kind), expected);
+    }
+
+    /// What a script of this type is judged to be where `weka-01` printed the
+    /// same text as `weka-02`, and ended with this status, cut or whole.
+    fn judged(kind: &str, status: i32, truncated: bool) -> Result<Outcome, Missing> {
+        use crate::evidence::{End, NotRun, RawRecord, Redactor, ServerEvidence, Store};
+        use crate::server::{Reach, Transport};
+        let text = format!("SCRIPT_TYPE={kind}\nuname\n");
+        let second = Duration::from_secs(1);
+        let script = Script::new(Path::new("/x/010_a"), &text, "", second).expect("a script");
+        let mut store = Store::default();
+        for (name, truncated) in [("weka-01", truncated), ("weka-02", false)] {
+            if script.kind == ScriptType::Single && name != "weka-01" {
+                continue;
+            }
+            let time = jiff::Timestamp::UNIX_EPOCH;
+            let record = Redactor::new().seal(RawRecord {
+                end: End::Exited(status),
+                stdout: b"the same".to_vec(),
+                truncated,
+                ..RawRecord::not_run(script.key, "x", time, NotRun::Deadline)
+            });
+            store.insert_server(ServerEvidence {
+                server: Server {
+                    name: name.to_owned(),
+                    hostname: name.to_owned(),
+                    address: name.to_owned(),
+                    addresses: Vec::new(),
+                    role: Role::Backend,
+                },
+                reach: Reach {
+                    transport: Some(Transport::Ssh),
+                    error: None,
+                    ms: 1,
+                },
+                records: BTreeMap::from([(script.key.to_owned(), record)]),
+            });
+        }
+        let table = FactTable::new(&store, crate::facts::Readings::default());
+        let judgement = match script.kind {
+            ScriptType::Single => script.judge_single(&table),
+            ScriptType::CompareBackends => script.judge_compared(&table),
+            ScriptType::Parallel | ScriptType::Sequential => {
+                let (_, view) = table.server_views().next().expect("a server");
+                script.ran(&view).map(|record| script.judge_run(record))
+            }
+        };
+        judgement.map(|judgement| judgement.outcome)
+    }
+
+    #[rstest]
+    #[case::whole(0, false, Some(Outcome::Pass))]
+    #[case::cut(0, true, None)]
+    #[case::whole_and_yellow(254, false, Some(Outcome::Warn))]
+    #[case::cut_and_yellow(254, true, None)]
+    #[case::cut_and_failed_inside(255, true, None)]
+    #[case::cut_and_red_is_red(1, true, Some(Outcome::Fail))]
+    fn half_an_output_is_not_green(
+        #[values("single", "parallel", "sequential", "parallel-compare-backends")] kind: &str,
+        #[case] status: i32,
+        #[case] truncated: bool,
+        #[case] expected: Option<Outcome>,
+    ) {
+        match judged(kind, status, truncated) {
+            Ok(outcome) => assert_eq!(Some(outcome), expected),
+            Err(missing) => {
+                assert_eq!(missing.why, Why::Truncated);
+                assert_eq!(expected, None);
+            }
+        }
+    }
+
+    #[rstest]
+    #[case("010_a", false)]
+    #[case("010_a.sh", false)]
+    #[case("010_backup", false)]
+    #[case("010_a~", true)]
+    #[case("010_a.BAK", true)]
+    #[case("010_a.orig", true)]
+    #[case("010_a.rpmsave", true)]
+    #[case("010_a.rpmnew", true)]
+    #[case("010_a.swp", true)]
+    #[case("010_a.dpkg-dist", true)]
+    fn backups(#[case] name: &str, #[case] expected: bool) {
+        assert_eq!(is_left_behind(name), expected);
     }
 
     #[rstest]

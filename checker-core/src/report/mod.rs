@@ -19,6 +19,7 @@ pub use model::{
     PluginInfo, PluginKind, Report, RunInfo, SCHEMA, ServerInfo, ToolInfo, Verdict,
 };
 pub use printable::printable;
+pub(crate) use printable::printable_lines;
 pub use seal::{Seal, read_sealed};
 pub use text::{TextOptions, text, verdict_line};
 pub(crate) use text::{group, page};

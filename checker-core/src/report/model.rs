@@ -72,6 +72,10 @@ pub struct PluginInfo {
     pub checks: Vec<String>,
     /// What went wrong with it; its checks are unknown then.
     pub error: Option<String>,
+    /// What is to be known of a file that has no checks and no fault: why it is
+    /// not used, or what it is used for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// What kind of plugin it is.

@@ -179,9 +179,10 @@ fn plugin_shown(plugin: &PluginInfo) -> String {
     let version = plugin.version.as_deref().unwrap_or("(no version)");
     let digest = plugin.sha256.as_deref().unwrap_or_default();
     let digest: String = digest.chars().take(12).collect();
-    match &plugin.error {
-        Some(_) => format!("{} (failed)", plugin.name),
-        None => format!("{} {version} (sha256 {digest}…)", plugin.name),
+    match (&plugin.error, &plugin.note) {
+        (Some(_), _) => format!("{} (failed)", plugin.name),
+        (None, Some(note)) => format!("{} ({note})", plugin.path),
+        (None, None) => format!("{} {version} (sha256 {digest}…)", plugin.name),
     }
 }
 
@@ -210,7 +211,8 @@ impl Writer<'_> {
         if !libraries.is_empty() {
             page.marked(0, "Plugins  ", Tint::Plain, &libraries.join(", "));
         }
-        let scripts = of(PluginKind::Script).count();
+        // Neither a backup nor the preamble is one of them.
+        let scripts = of(PluginKind::Script).filter(|p| p.note.is_none()).count();
         if scripts > 0 {
             let words = format!(
                 "{scripts} of somebody else's ran on the backends; nothing holds them to only look"

@@ -11,10 +11,11 @@
  *   In a child process of checker's, one for each plugin and run. It has no
  *   standard input; its standard output and error go to checker, which tells
  *   the first line when the plugin ends badly. Only PATH, LC_ALL and TZ are set.
- *   It may use 512 MiB of memory and 20 s of processor time, and may write no
- *   files; a call must return within 5 s, all of them within 30 s. Whoever
- *   exceeds that, crashes, or answers nonsense costs its own checks, which
- *   become `unknown`, and nobody else's.
+ *   It may use 512 MiB of memory and 20 s of processor time, and no byte that it
+ *   writes gets into a file; a call must return within 5 s, all of them within
+ *   30 s. Whoever exceeds that, crashes, or answers nonsense costs its own
+ *   checks, which become `unknown`, and nobody else's. It has the rights of
+ *   whoever runs checker, all the same: this holds mistakes, not malice.
  *
  * Threads
  *   Calls come one after the other, from one thread. A plugin may have
