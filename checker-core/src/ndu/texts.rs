@@ -484,6 +484,7 @@ fn every_stop_tells_the_state_of_the_cluster() {
             "othing was begun",
             "othing more was begun",
             "o container was upgraded",
+            "o container was touched",
             "are upgraded",
             "are left",
             "goes on",
