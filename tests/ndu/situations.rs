@@ -446,6 +446,90 @@ fn clients(
     world.assert_upgraded();
 }
 
+/// The backends were upgraded, and that upgrade is over.
+fn upgraded_before() -> World {
+    let mut world = with_clients(ClientChoice::Ids(vec![10, 11]), 2, &[]);
+    let clients = world.options.clients.take();
+    done(&world.run(false));
+    world.options.clients = clients;
+    world
+}
+
+#[test]
+fn clients_alone_have_the_gate_asked() {
+    let mut world = upgraded_before();
+    world.gate.closed_from = Some(1);
+    let before = world.commands().len();
+    for resume in [false, true] {
+        let outcome = world.run(resume);
+        assert!(
+            matches!(
+                outcome,
+                Outcome::GateClosed {
+                    clients: true,
+                    begun: false,
+                    ..
+                }
+            ),
+            "{}",
+            shown(&outcome)
+        );
+        assert_eq!(world.commands().len(), before);
+    }
+    world.gate.closed_from = None;
+    let asked = world.gate.asked.len();
+    done(&world.run(true));
+    assert_eq!(
+        world.gate.asked[asked..],
+        [(release(TO), release(TO))],
+        "for the release that runs"
+    );
+    assert_eq!(world.commands().len(), before + 1);
+    world.assert_upgraded();
+}
+
+#[rstest]
+#[case::open(false)]
+#[case::closed(true)]
+fn clients_alone_with_all_checks(#[case] alert: bool) {
+    let mut world = upgraded_before();
+    if alert {
+        world.sim.change(|cluster| {
+            let severity = checker_simulator::model::Severity::Critical;
+            cluster.raise("DriveDown", severity, "A drive is down", "weka-02");
+        });
+    }
+    let source: Arc<dyn Source> = Arc::<UpgradeSimulator>::clone(&world.sim);
+    let accepted = ["version/known-issues", "version/clients"];
+    let mut gate = RealGate::new(source, &accepted);
+    let before = world.commands().len();
+    let outcome = world.run_with(true, &mut gate);
+    assert_eq!(gate.asked.len(), 1);
+    if alert {
+        assert!(
+            matches!(outcome, Outcome::GateClosed { clients: true, .. }),
+            "{}",
+            shown(&outcome)
+        );
+        assert_eq!(world.commands().len(), before);
+    } else {
+        assert!(
+            matches!(outcome, Outcome::Done { .. }),
+            "{}{:#?}",
+            shown(&outcome),
+            gate.reasons
+        );
+        assert_eq!(world.commands().len(), before + 1);
+    }
+}
+
+#[test]
+fn clients_of_an_upgrade_need_its_gate_alone() {
+    let mut world = with_clients(ClientChoice::All, 2, &[]);
+    done(&world.run(false));
+    assert_eq!(world.gate.asked.len(), 1);
+}
+
 #[test]
 fn a_stateless_client_is_listed() {
     let mut world = with_clients(ClientChoice::All, 4, &[]);

@@ -70,7 +70,8 @@ pub struct GateAnswer {
 /// Who runs the checks and asks the gate over them.
 pub trait Gatekeeper {
     /// Asks, live, whether this cluster may go from the release that it runs to
-    /// this target.
+    /// this target. Where that is the release that it runs, only its clients
+    /// are to follow.
     ///
     /// # Errors
     /// Why the checks could not be run.
@@ -263,6 +264,10 @@ pub enum Outcome {
         hop: usize,
         /// What it said.
         answer: GateAnswer,
+        /// It was asked for the clients alone: the backends run the release.
+        clients: bool,
+        /// Something was begun before: an earlier hop, or this one's backends.
+        begun: bool,
     },
     /// It stopped in the middle.
     Stopped(Box<Stop>),
@@ -342,7 +347,16 @@ impl Upgrade<'_> {
             Ok(outcome) => Ok(outcome),
             Err(Halt::Journal(error)) => Err(error),
             Err(Halt::Detached(detached)) => Ok(Outcome::Detached(detached)),
-            Err(Halt::Gate { hop, answer }) => Ok(Outcome::GateClosed { hop, answer }),
+            Err(Halt::Gate {
+                hop,
+                answer,
+                clients,
+            }) => Ok(Outcome::GateClosed {
+                hop,
+                answer,
+                clients,
+                begun: hop > 1 || (clients && self.journal.story().touched(hop)),
+            }),
             Err(Halt::Stop(stop)) => {
                 self.write(Entry::Stopped {
                     hop: stop.hop,
@@ -492,9 +506,48 @@ impl Upgrade<'_> {
     fn gate(&mut self, hop: &Hop) -> Result<(), Halt> {
         self.begin(hop, StepKind::Gate)?;
         let state = self.observe(hop, StepKind::Gate)?;
+        let answer = self.ask_gate(hop, &state, &hop.target, false)?;
+        // What was planned must be what was judged.
+        if answer.path.get(1) != Some(&hop.to) {
+            return Err(self.stop(
+                hop,
+                StepKind::Gate,
+                Failure::AnotherPath {
+                    planned: hop.to.clone(),
+                    found: answer.path.clone(),
+                },
+            ));
+        }
+        let how = answer.verdict;
+        self.done(hop, StepKind::Gate, &how)
+    }
+
+    /// The gate for clients alone, where the backends run the release and this
+    /// upgrade has not asked it before: there is no way left to be judged.
+    fn gate_of_clients(&mut self, hop: &Hop) -> Result<(), Halt> {
+        let story = self.journal.story();
+        if story.gate_opened(hop.number) && story.touched(hop.number) {
+            return Ok(());
+        }
+        self.begin(hop, StepKind::Gate)?;
+        let state = self.observe(hop, StepKind::Gate)?;
+        let release = state.release.clone();
+        let answer = self.ask_gate(hop, &state, &release, true)?;
+        let how = answer.verdict;
+        self.done(hop, StepKind::Gate, &how)
+    }
+
+    /// Asks the gate, and goes no further when it is closed.
+    fn ask_gate(
+        &mut self,
+        hop: &Hop,
+        state: &ClusterState,
+        target: &Version,
+        clients: bool,
+    ) -> Result<GateAnswer, Halt> {
         let answer = self
             .gate
-            .ask(&state, &hop.target)
+            .ask(state, target)
             .map_err(|words| self.stop(hop, StepKind::Gate, Failure::NoChecks(words)))?;
         // Checks that were broken off say nothing about the cluster.
         self.stay(hop, StepKind::Gate)?;
@@ -509,21 +562,10 @@ impl Upgrade<'_> {
             return Err(Halt::Gate {
                 hop: hop.number,
                 answer,
+                clients,
             });
         }
-        // What was planned must be what was judged.
-        if answer.path.get(1) != Some(&hop.to) {
-            return Err(self.stop(
-                hop,
-                StepKind::Gate,
-                Failure::AnotherPath {
-                    planned: hop.to.clone(),
-                    found: answer.path.clone(),
-                },
-            ));
-        }
-        let how = answer.verdict;
-        self.done(hop, StepKind::Gate, &how)
+        Ok(answer)
     }
 
     fn get(&mut self, hop: &Hop) -> Result<(), Halt> {
@@ -941,10 +983,13 @@ impl Upgrade<'_> {
         let Some(choice) = self.options.clients.clone() else {
             return Ok(());
         };
-        self.begin(hop, step)?;
         let running = self.running_job(hop, step)?;
         let state = self.observe(hop, step)?;
         let (ids, left) = self.options.clients_for(&state, &hop.to);
+        if running.is_none() && !ids.is_empty() {
+            self.gate_of_clients(hop)?;
+        }
+        self.begin(hop, step)?;
         for client in &left {
             self.watcher.on_event(&Event::Output { line: client });
         }

@@ -405,7 +405,11 @@ pub struct Detached {
 /// What ends the work.
 pub(super) enum Halt {
     Stop(Box<Stop>),
-    Gate { hop: usize, answer: GateAnswer },
+    Gate {
+        hop: usize,
+        answer: GateAnswer,
+        clients: bool,
+    },
     Detached(Detached),
     Journal(JournalError),
 }
