@@ -542,7 +542,12 @@ pub(crate) struct UpgradeArgs {
     pub(crate) container: Option<String>,
 
     /// Its management port [default: found out]
-    #[arg(long, value_name = "PORT", help_heading = "The command")]
+    #[arg(
+        long,
+        value_name = "PORT",
+        value_parser = clap::value_parser!(u16).range(1..),
+        help_heading = "The command"
+    )]
     pub(crate) mgmt_port: Option<u16>,
 
     /// Upgrade clients after the backends: all, or container ids

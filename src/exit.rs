@@ -37,6 +37,22 @@ impl From<Verdict> for Exit {
 }
 
 impl Exit {
+    /// The one with this number; a fault for any other.
+    pub(crate) fn of_code(code: i32) -> Self {
+        let all = [
+            Self::Green,
+            Self::Warnings,
+            Self::Failures,
+            Self::Unverified,
+            Self::Stopped,
+            Self::Usage,
+            Self::Interrupted,
+        ];
+        all.into_iter()
+            .find(|exit| i32::from(exit.code()) == code)
+            .unwrap_or(Self::Internal)
+    }
+
     /// The number.
     pub(crate) fn code(self) -> u8 {
         match self {

@@ -19,10 +19,10 @@ use checker_core::evidence::Redactor;
 use checker_core::facts::Missing;
 use checker_core::ndu::commands::Dialect;
 use checker_core::ndu::executor::Secret;
-use checker_core::ndu::journal::{Entry, Journal, JournalError, Line};
+use checker_core::ndu::journal::{self, Entry, Journal, JournalError, Line, Story};
 use checker_core::ndu::observe::ClusterState;
 use checker_core::ndu::plan::{
-    ClientChoice, ClientOptions, Distribution, Hops, Options, Plan, Until,
+    ClientChoice, ClientOptions, Distribution, Hops, Options, Plan, PlannedHop, StepKind, Until,
 };
 use checker_core::ndu::run::{Clock, Limits, Operator, Upgrade, new_run_id};
 use checker_core::release_data::ReleaseData;
@@ -37,7 +37,7 @@ use crate::settings::Settings;
 use crate::{accept, main_job, output, plugins};
 use clock::SystemClock;
 use keeper::Keeper;
-use place::Place;
+use place::{Begins, Place};
 
 /// The environment variable with the token of the distribution site.
 const TOKEN: &str = "CHECKER_DIST_TOKEN";
@@ -58,7 +58,12 @@ fn upgrade(arguments: UpgradeArgs) -> Result<Exit, Failure> {
         // A session of our own: no terminal can take us with it.
         let _ = rustix::process::setsid();
     }
-    let mut place = Place::new(&arguments.place, &arguments.reach, arguments.resume)?;
+    let begins = match (arguments.resume, arguments.dry_run) {
+        (true, _) => Begins::GoesOn,
+        (false, true) => Begins::Looks,
+        (false, false) => Begins::Anew,
+    };
+    let mut place = Place::new(&arguments.place, &arguments.reach, begins)?;
     let target = target(&arguments, &place)?;
     let mut settings = Settings::new(CheckArgs {
         target_version: Some(target.clone()),
@@ -120,6 +125,7 @@ fn upgrade(arguments: UpgradeArgs) -> Result<Exit, Failure> {
     known_clients(&options, &state)?;
     let deadline = Deadline::within(FIRST_LOOK);
     let here = source.here().map(|server| server.hostname);
+    known_container(&options, &state, here.as_deref())?;
     let plan = Plan::new(
         &state,
         &releases,
@@ -127,6 +133,7 @@ fn upgrade(arguments: UpgradeArgs) -> Result<Exit, Failure> {
         Dialect::of(&*source, &deadline),
         here.as_deref(),
         &settings.data,
+        told.map_or_else(|| Story::of(&[]), Journal::story),
     );
     if arguments.dry_run {
         output::print(&match arguments.format {
@@ -134,6 +141,12 @@ fn upgrade(arguments: UpgradeArgs) -> Result<Exit, Failure> {
             Format::Text => plan.text(&output::on_stdout(settings.shown.no_color)),
         })?;
         return Ok(Exit::Green);
+    }
+    let gets = |hop: &PlannedHop| hop.steps.iter().any(|s| s.step == StepKind::Get);
+    if let Distribution::Package(package) = &options.distribution
+        && plan.hops.iter().any(gets)
+    {
+        place.has_file(package)?;
     }
     // The plan is for the eyes; a program that reads JSON gets the outcome alone.
     output::note(&plan.text(&output::on_stderr(settings.shown.no_color)));
@@ -146,7 +159,9 @@ fn upgrade(arguments: UpgradeArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Failures);
     }
     if arguments.detach && !arguments.in_background {
-        return detach(&place);
+        // The lock is for the one in the background.
+        drop(taken_up);
+        return detach(&place, &state.guid, &clock);
     }
 
     let log = main_job::start_log();
@@ -282,6 +297,23 @@ fn known_clients(options: &Options, state: &ClusterState) -> Result<(), Failure>
     }
 }
 
+/// The upgrade command would find no cluster beside a container that is not there.
+fn known_container(
+    options: &Options,
+    state: &ClusterState,
+    here: Option<&str>,
+) -> Result<(), Failure> {
+    match options.lacks_container(state, here) {
+        None => Ok(()),
+        Some(there) => Err(Failure::usage(anyhow!(
+            "--container {}: {} has none of that name; there are {}",
+            options.container.as_deref().unwrap_or_default(),
+            here.unwrap_or("the cluster"),
+            there.join(", ")
+        ))),
+    }
+}
+
 /// The releases to go over, from where the cluster is.
 fn way(
     data: &ReleaseData,
@@ -333,13 +365,13 @@ fn options(arguments: &UpgradeArgs) -> Result<Options, Failure> {
     let clients = match arguments.clients.as_slice() {
         [] => None,
         given => Some(ClientOptions {
-            which: if given.iter().any(|word| word == "all") {
+            which: if given == ["all"] {
                 ClientChoice::All
             } else {
                 let ids: Result<Vec<u64>, _> = given.iter().map(|id| id.trim().parse()).collect();
                 ClientChoice::Ids(ids.map_err(|_| {
                     Failure::usage(anyhow!(
-                        "--clients {}: give `all`, or the numbers of containers as `weka cluster container` shows them",
+                        "--clients {}: give `all` alone, or the numbers of containers as `weka cluster container` shows them",
                         given.join(",")
                     ))
                 })?)
@@ -467,8 +499,10 @@ impl Operator for Asked {
     }
 }
 
-/// Starts this very command in the background, and says where to look.
-fn detach(place: &Place) -> Result<Exit, Failure> {
+/// Starts this very command in the background, and waits until the gate has let
+/// it through. Where it ends before, as with a closed gate, what it said and how
+/// it ended is ours.
+fn detach(place: &Place, guid: &str, clock: &SystemClock) -> Result<Exit, Failure> {
     let program = std::env::current_exe()
         .context("finding our own program")
         .map_err(Failure::internal)?;
@@ -477,11 +511,13 @@ fn detach(place: &Place) -> Result<Exit, Failure> {
         .create(&path)
         .with_context(|| path.display().to_string())
         .map_err(Failure::internal)?;
+    let said = file.metadata().map_or(0, |data| data.len());
     let both = file
         .try_clone()
         .context("a second handle")
         .map_err(Failure::internal)?;
-    let child = std::process::Command::new(program)
+    let since = jiff::Timestamp::now();
+    let mut child = std::process::Command::new(program)
         .args(std::env::args_os().skip(1))
         .arg("--in-background")
         .stdin(std::process::Stdio::null())
@@ -491,11 +527,53 @@ fn detach(place: &Place) -> Result<Exit, Failure> {
         .context("going to the background")
         .map_err(Failure::internal)?;
     output::note(&format!(
+        "Process {} in the background asks the gate, and writes to {}.",
+        child.id(),
+        path.display()
+    ));
+    while !clock.leaving() && !let_through(place, guid, child.id(), since) {
+        let ended = child
+            .try_wait()
+            .context("waiting for the process in the background")
+            .map_err(Failure::internal)?;
+        if let Some(status) = ended {
+            let text = std::fs::read(&path).unwrap_or_default();
+            let new = text.get(usize::try_from(said).unwrap_or_default()..);
+            let new = String::from_utf8_lossy(new.unwrap_or_default());
+            // The plan was shown already.
+            let begun = new.find("\njournal: ").map_or(0, |at| at + 1);
+            output::note(new[begun..].trim_end());
+            return Ok(Exit::of_code(status.code().unwrap_or(-1)));
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    output::note(&format!(
         "The upgrade goes on in the background as process {}, and writes to {}.\n`checker upgrade status` says where it stands.",
         child.id(),
         path.display()
     ));
     Ok(Exit::Green)
+}
+
+/// Whether that process holds the lock, and the gate has opened for it, or was
+/// not to be asked.
+fn let_through(place: &Place, guid: &str, process: u32, since: jiff::Timestamp) -> bool {
+    let holds = format!("process {process} on ");
+    let holder = journal::holder(place.state_dir(), guid);
+    if !matches!(holder, Ok(Some(holder)) if holder.starts_with(&holds)) {
+        return false;
+    }
+    let Ok(Some((_, lines))) = journal::look(place.state_dir(), guid) else {
+        return false;
+    };
+    lines
+        .iter()
+        .filter(|line| line.at >= since)
+        .any(|line| match line.entry {
+            Entry::Gate { open, .. } => open,
+            Entry::StepBegun { step, .. } => step != StepKind::Gate,
+            _ => false,
+        })
 }
 
 /// Someone else's lock starts nothing; anything else is the machine's fault.

@@ -517,6 +517,73 @@ fn in_the_background() {
     rehearsal.assert_upgraded();
 }
 
+#[test]
+fn what_ends_in_the_background_before_the_gate_opened_is_told() {
+    let rehearsal = Rehearsal::of("drive-down", "2");
+    rehearsal.run(&["--detach"]).with(2, "GATE CLOSED");
+    let rehearsal = Rehearsal::of("busybox", "2");
+    rehearsal.run(&["--detach"]).with(3, "NOT VERIFIED");
+}
+
+#[test]
+fn a_journal_that_is_damaged_in_the_middle() {
+    let rehearsal = Rehearsal::of("ndu-drives-stop", "2");
+    rehearsal.run(&[]).with(10, "STOPPED");
+    let journal = rehearsal.journal().expect("a journal");
+    let text = std::fs::read_to_string(&journal).expect("readable");
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines[2] = "{ what is this";
+    std::fs::write(&journal, lines.join("\n") + "\n").expect("written");
+    let text = rehearsal.status_text();
+    for words in [
+        "unreadable at line 3",
+        "drives: 3 of 6 containers",
+        "--target-version V",
+    ] {
+        assert!(text.contains(words), "no {words:?} in {text}");
+    }
+    let status = rehearsal.status();
+    assert_eq!(status["state"], "interrupted", "{status:#}");
+    rehearsal
+        .run(&["--resume"])
+        .with(64, "--resume --target-version V");
+    // As it says.
+    std::fs::rename(&journal, rehearsal.dir.path().join("away")).expect("moved");
+    rehearsal.goes_on();
+}
+
+#[test]
+fn a_plan_leaves_the_rehearsal_as_it_is() {
+    let rehearsal = Rehearsal::of("ndu-drives-stop", "2");
+    rehearsal.run(&[]).with(10, "STOPPED");
+    let cluster = rehearsal.home().join("cluster.json");
+    let before = std::fs::read(&cluster).expect("readable");
+    rehearsal
+        .run(&["--dry-run"])
+        .with(0, "run all checks and ask the gate");
+    assert!(std::fs::read(&cluster).expect("readable") == before);
+    rehearsal.goes_on();
+
+    let other = Rehearsal::of("healthy", "2");
+    other.run(&["--dry-run"]).with(0, "Hop 1");
+    assert!(!other.home().exists());
+}
+
+#[rstest]
+#[case::all_and_one(&["--clients", "all,20"], "`all` alone")]
+#[case::no_port(&["--mgmt-port", "0"], "--mgmt-port")]
+#[case::no_such_container(&["--container", "drives7"], "there are compute0, drives0, frontend0")]
+#[case::no_such_package(&["--package", "none.tar"], "none.tar")]
+fn options_that_can_do_nothing_are_refused_before_the_gate(
+    #[case] more: &[&'static str],
+    #[case] words: &str,
+) {
+    let rehearsal = Rehearsal::of("healthy", "2");
+    let ended = rehearsal.run(more).with(64, words);
+    assert!(!ended.err.contains("gate"), "{}", ended.err);
+    assert!(rehearsal.journal().is_none());
+}
+
 /// What the stand-in was called with, over all jobs.
 fn calls(rehearsal: &Rehearsal, log: &Path) -> (Ended, String) {
     let cluster = Scenario::parse(rehearsal.scenario)

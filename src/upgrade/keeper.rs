@@ -61,6 +61,7 @@ impl Gatekeeper for Keeper<'_> {
                 source: Some(cluster.release.clone()),
                 target: Some(target.clone()),
                 rehearsal: self.source.kind() == SourceKind::Simulator,
+                clients_follow: cluster.release == *target,
                 ..Policy::live(self.source.now())
             },
         );

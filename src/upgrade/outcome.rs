@@ -33,8 +33,8 @@ fn exit(outcome: &Outcome) -> Exit {
     match outcome {
         Outcome::Done { warnings, .. } if warnings.is_empty() => Exit::Green,
         Outcome::Done { .. } => Exit::Warnings,
-        // A hop before this one was gone already.
-        Outcome::GateClosed { hop, .. } if *hop > 1 => Exit::Stopped,
+        // A hop before this one was gone already, or its backends are upgraded.
+        Outcome::GateClosed { begun: true, .. } => Exit::Stopped,
         Outcome::GateClosed { answer, .. } if answer.unverified => Exit::Unverified,
         Outcome::GateClosed { .. } => Exit::Failures,
         Outcome::Stopped(_) | Outcome::Detached(_) => Exit::Stopped,

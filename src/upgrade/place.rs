@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use checker_core::Version;
+use checker_core::deadline::Deadline;
 use checker_core::fleet::{LiveOptions, LiveSource};
-use checker_core::ndu::detached::{Detached, LocalShell};
+use checker_core::ndu::detached::{Detached, LocalShell, has_file};
 use checker_core::ndu::executor::Executor;
 use checker_core::ndu::journal::{self, JournalError, Story};
 use checker_core::ndu::observe::Patience;
@@ -28,6 +29,19 @@ pub(super) struct Place {
     simulated: Option<PathBuf>,
     remote: bool,
     cluster: Option<Opened>,
+    /// Of a plan's own cluster, for as long as this lives.
+    _own: Option<tempfile::TempDir>,
+}
+
+/// What becomes of the cluster of a rehearsal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Begins {
+    /// It is a new one.
+    Anew,
+    /// It is the one of before.
+    GoesOn,
+    /// Only a plan is made, for a new one that nobody keeps.
+    Looks,
 }
 
 enum Opened {
@@ -37,11 +51,11 @@ enum Opened {
 
 impl Place {
     /// Finds the place. A rehearsal begins with a new cluster, unless it is
-    /// gone on with.
+    /// gone on with; a plan alone leaves the one of before as it is.
     pub(super) fn new(
         arguments: &StateArgs,
         reach: &ReachArgs,
-        goes_on: bool,
+        begins: Begins,
     ) -> Result<Self, Failure> {
         let dir = match &arguments.state_dir {
             Some(dir) => std::path::absolute(dir)
@@ -55,6 +69,7 @@ impl Place {
                 simulated: None,
                 remote: reach.via.is_some(),
                 cluster: None,
+                _own: None,
             });
         };
         let parsed = Scenario::parse(scenario).map_err(Failure::usage)?;
@@ -63,7 +78,19 @@ impl Place {
             .chars()
             .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
             .collect();
-        let dir = dir.join("rehearsals").join(name);
+        let own = match begins {
+            Begins::Looks => {
+                let own = tempfile::tempdir()
+                    .context("a directory for the simulated cluster")
+                    .map_err(Failure::internal)?;
+                Some(own)
+            }
+            Begins::Anew | Begins::GoesOn => None,
+        };
+        let dir = match &own {
+            Some(own) => own.path().to_owned(),
+            None => dir.join("rehearsals").join(name),
+        };
         let state = dir.join("cluster.json");
         DirBuilder::new()
             .recursive(true)
@@ -71,7 +98,7 @@ impl Place {
             .create(&dir)
             .with_context(|| dir.display().to_string())
             .map_err(Failure::internal)?;
-        if !goes_on {
+        if begins != Begins::GoesOn {
             // One that is under way must keep its cluster.
             let guid = &parsed.cluster().guid;
             match journal::holder(&dir, guid) {
@@ -103,6 +130,7 @@ impl Place {
             simulated: Some(state),
             remote: false,
             cluster: None,
+            _own: own,
         })
     }
 
@@ -171,6 +199,26 @@ impl Place {
                 Box::new(Detached::new(LocalShell, here, &words))
             }
         })
+    }
+
+    /// Whether the machine that commands run on has a file that can be read.
+    pub(super) fn has_file(&self, path: &Path) -> Result<(), Failure> {
+        let deadline = Deadline::within(Duration::from_secs(60));
+        let there = match self.opened()? {
+            Opened::Live(source) => has_file(source, path, &deadline),
+            Opened::Simulated(_) => has_file(&LocalShell, path, &deadline),
+        };
+        let shown = path.display();
+        match there {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Failure::usage(anyhow!(
+                "--package {shown}: the machine that the commands run on has no such file that can be read"
+            ))),
+            Err(why) => Err(Failure {
+                error: anyhow!("--package {shown} can't be looked at: {why}"),
+                exit: Exit::Unverified,
+            }),
+        }
     }
 
     /// A rehearsal need not wait as long as a real cluster needs.

@@ -11,9 +11,9 @@ use checker_core::ndu::plan::{ClientChoice, ClientOptions, Hops, StepKind, Until
 use checker_core::ndu::run::Outcome;
 use checker_core::ndu::stop::{Failure, Stop};
 use checker_core::source::Source;
-use checker_simulator::model::{ManualOverride, Mode};
+use checker_simulator::model::{ManualOverride, Mode, Phase as SimPhase, Trouble, UpgradeFault};
 use checker_simulator::upgrade::{Environment, Started};
-use checker_simulator::{Scenario, UpgradeSimulator};
+use checker_simulator::{Cluster, Scenario, UpgradeSimulator};
 use rstest::rstest;
 
 use crate::world::{RealGate, World, done, job_id, release, shown, soon};
@@ -446,6 +446,90 @@ fn clients(
     world.assert_upgraded();
 }
 
+/// The backends were upgraded, and that upgrade is over.
+fn upgraded_before() -> World {
+    let mut world = with_clients(ClientChoice::Ids(vec![10, 11]), 2, &[]);
+    let clients = world.options.clients.take();
+    done(&world.run(false));
+    world.options.clients = clients;
+    world
+}
+
+#[test]
+fn clients_alone_have_the_gate_asked() {
+    let mut world = upgraded_before();
+    world.gate.closed_from = Some(1);
+    let before = world.commands().len();
+    for resume in [false, true] {
+        let outcome = world.run(resume);
+        assert!(
+            matches!(
+                outcome,
+                Outcome::GateClosed {
+                    clients: true,
+                    begun: false,
+                    ..
+                }
+            ),
+            "{}",
+            shown(&outcome)
+        );
+        assert_eq!(world.commands().len(), before);
+    }
+    world.gate.closed_from = None;
+    let asked = world.gate.asked.len();
+    done(&world.run(true));
+    assert_eq!(
+        world.gate.asked[asked..],
+        [(release(TO), release(TO))],
+        "for the release that runs"
+    );
+    assert_eq!(world.commands().len(), before + 1);
+    world.assert_upgraded();
+}
+
+#[rstest]
+#[case::open(false)]
+#[case::closed(true)]
+fn clients_alone_with_all_checks(#[case] alert: bool) {
+    let mut world = upgraded_before();
+    if alert {
+        world.sim.change(|cluster| {
+            let severity = checker_simulator::model::Severity::Critical;
+            cluster.raise("DriveDown", severity, "A drive is down", "weka-02");
+        });
+    }
+    let source: Arc<dyn Source> = Arc::<UpgradeSimulator>::clone(&world.sim);
+    let accepted = ["version/known-issues", "version/clients"];
+    let mut gate = RealGate::new(source, &accepted);
+    let before = world.commands().len();
+    let outcome = world.run_with(true, &mut gate);
+    assert_eq!(gate.asked.len(), 1);
+    if alert {
+        assert!(
+            matches!(outcome, Outcome::GateClosed { clients: true, .. }),
+            "{}",
+            shown(&outcome)
+        );
+        assert_eq!(world.commands().len(), before);
+    } else {
+        assert!(
+            matches!(outcome, Outcome::Done { .. }),
+            "{}{:#?}",
+            shown(&outcome),
+            gate.reasons
+        );
+        assert_eq!(world.commands().len(), before + 1);
+    }
+}
+
+#[test]
+fn clients_of_an_upgrade_need_its_gate_alone() {
+    let mut world = with_clients(ClientChoice::All, 2, &[]);
+    done(&world.run(false));
+    assert_eq!(world.gate.asked.len(), 1);
+}
+
 #[test]
 fn a_stateless_client_is_listed() {
     let mut world = with_clients(ClientChoice::All, 4, &[]);
@@ -551,9 +635,7 @@ fn nothing_happens_any_more() {
         cluster
             .upgrade
             .faults
-            .push(checker_simulator::model::UpgradeFault::once(
-                checker_simulator::model::Trouble::HandoverLasts { steps: 400 },
-            ));
+            .push(UpgradeFault::once(Trouble::HandoverLasts { steps: 400 }));
     });
     let stop = stopped(world.run(false));
     assert!(
@@ -664,6 +746,143 @@ fn somebody_elses_upgrade_is_watched(#[case] killed_after: Option<usize>) {
         state.expect("it answers").unsettled(&release(TO)),
         Vec::<String>::new()
     );
+}
+
+#[rstest]
+#[case::a_container(|cluster: &mut Cluster| {
+    cluster.backend_mut(1).containers[0].release = release(TO);
+})]
+#[case::the_phase_alone(|cluster: &mut Cluster| {
+    cluster.upgrade.phase = "DrivePhase".to_owned();
+})]
+fn begun_by_somebody_else_after_the_gate(#[case] begun: fn(&mut Cluster)) {
+    let mut world = small();
+    world.stride = 0;
+    let sim = Arc::clone(&world.sim);
+    let mut over = false;
+    world.clock.on_sleep(move |_| {
+        // The release is brought to the backends just now.
+        if sim.started().len() == 3 && !over {
+            over = true;
+            sim.change(begun);
+        }
+    });
+    let stop = stopped(world.run(false));
+    assert!(matches!(stop.failure, Failure::HalfWay { .. }), "{stop:?}");
+    assert_eq!(stop.step, StepKind::Backends);
+    assert_eq!(world.commands().len(), 3);
+    // The alerts of somebody else's upgrade are no measure for ours.
+    let noted = |e: &Entry| matches!(e, Entry::Before { .. });
+    assert!(!world.entries().iter().any(noted));
+    world.clock.quiet();
+    done(&world.run(true));
+    world.assert_upgraded();
+}
+
+#[test]
+fn a_command_that_failed_unseen_while_somebody_went_on_by_hand() {
+    let mut world = small();
+    world.stride = 0;
+    let fault = Trouble::PhaseStops {
+        phase: SimPhase::Computes,
+        after: 1,
+    };
+    world
+        .sim
+        .change(|cluster| cluster.upgrade.faults.push(UpgradeFault::once(fault)));
+    leave_when(&world, 2);
+    world.run(false);
+    come_back(&world);
+    let last = world.sim.started().pop().expect("a job");
+    world.sim.advance(&last.id, 500);
+    by_hand(&world.sim, TO);
+    world.sim.change(|cluster| cluster.upgrade.phase.clear());
+    let outcome = world.run(true);
+    let Outcome::Done { warnings, .. } = &outcome else {
+        panic!("{}", shown(&outcome));
+    };
+    // What failed is told all the same.
+    assert!(warnings[0].contains("exit status 1"), "{warnings:?}");
+    assert!(warnings[0].contains("compute phase"), "{warnings:?}");
+    assert_eq!(world.commands().len(), 4);
+}
+
+// ---- a phase that fails when it begins ----
+
+fn faulty(faults: &[Trouble]) -> World {
+    let world = small();
+    world.sim.change(|cluster| {
+        let faults = faults.iter().cloned().map(UpgradeFault::once);
+        cluster.upgrade.faults.extend(faults);
+    });
+    world
+}
+
+const COMPUTES_DO_NOT_BEGIN: Trouble = Trouble::PhaseStops {
+    phase: SimPhase::Computes,
+    after: 0,
+};
+
+const DRIVES_CLEANUP: Trouble = Trouble::CleanupFails {
+    phase: SimPhase::Drives,
+};
+
+#[test]
+fn a_failure_as_a_phase_begins_is_no_cleanup_of_the_one_before() {
+    let mut world = faulty(&[COMPUTES_DO_NOT_BEGIN]);
+    let stop = stopped(world.run(false));
+    assert!(
+        matches!(
+            stop.failure,
+            Failure::Phase {
+                phase: Phase::Computes,
+                ..
+            }
+        ),
+        "{stop:?}"
+    );
+    let output = stop.failure.output().join("\n");
+    assert!(output.contains("the compute phase failed"), "{output}");
+    // No second one.
+    assert_eq!(world.commands().len(), 4);
+    done(&world.run(true));
+    assert_eq!(
+        world.commands()[4..],
+        [format!("{UPGRADE} {}", Phase::Computes.option())]
+    );
+    world.assert_upgraded();
+}
+
+#[test]
+fn a_cleanup_that_is_done_the_second_time_and_a_phase_that_does_not_begin() {
+    let mut world = faulty(&[DRIVES_CLEANUP, COMPUTES_DO_NOT_BEGIN]);
+    let stop = stopped(world.run(false));
+    assert!(
+        matches!(
+            stop.failure,
+            Failure::Phase {
+                phase: Phase::Computes,
+                ..
+            }
+        ),
+        "{stop:?}"
+    );
+    assert_eq!(world.commands().len(), 5);
+    done(&world.run(true));
+    world.assert_upgraded();
+}
+
+#[test]
+fn a_cleanup_that_fails_twice_shows_both() {
+    let mut world = faulty(&[DRIVES_CLEANUP, DRIVES_CLEANUP]);
+    let stop = stopped(world.run(false));
+    assert!(matches!(stop.failure, Failure::Cleanup { .. }), "{stop:?}");
+    let output = stop.failure.output();
+    let failed = |line: &&String| line.contains("cleanup of the drive phase failed");
+    assert_eq!(output.iter().filter(failed).count(), 2, "{output:?}");
+    let between = format!("-- and once more, with {}:", Phase::Drives.option());
+    assert!(output.contains(&between), "{output:?}");
+    assert_eq!(world.commands().len(), 5);
 }
 
 // ---- the journal is lost ----

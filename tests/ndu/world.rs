@@ -241,6 +241,7 @@ impl Gatekeeper for RealGate {
                 source: Some(cluster.release.clone()),
                 target: Some(target.clone()),
                 rehearsal: self.source.kind() == SourceKind::Simulator,
+                clients_follow: cluster.release == *target,
                 ..Policy::live(self.source.now())
             },
         );
@@ -557,7 +558,7 @@ pub(crate) fn shown(outcome: &Outcome) -> String {
             }
             text
         }
-        Outcome::GateClosed { hop, answer } => format!("GATE hop {hop}: {}\n", answer.verdict),
+        Outcome::GateClosed { hop, answer, .. } => format!("GATE hop {hop}: {}\n", answer.verdict),
         Outcome::Stopped(stop) => stop.text(&PAPER),
         Outcome::Detached(left) => format!("LEFT hop {} {:?}\n", left.hop, left.step),
     }

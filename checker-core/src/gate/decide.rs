@@ -25,7 +25,8 @@ pub fn decide(report: &Report, policy: &Policy) -> Decision {
     reasons.extend(times(report, policy));
     reasons.extend(identity(report, policy));
     reasons.extend(coverage(report));
-    reasons.extend(findings(report, today(report, policy)));
+    let gone = follows(report, policy);
+    reasons.extend(findings(report, today(report, policy), gone));
     reasons.extend(idle_acceptances(report));
     Decision::new(report, policy, reasons)
 }
@@ -55,6 +56,14 @@ impl Reason {
             ..self
         }
     }
+}
+
+/// What judges the way from the running release to the target.
+const OF_THE_WAY: [&str; 2] = ["version/direction", "version/path"];
+
+/// Whether the way is gone, and only clients are to follow.
+fn follows(report: &Report, policy: &Policy) -> bool {
+    policy.clients_follow && report.cluster.version.as_ref() == Some(&report.target_version)
 }
 
 const AGAIN: &str = "Run the checks again, and give the gate the new report.";
@@ -335,7 +344,16 @@ fn identity(report: &Report, policy: &Policy) -> Vec<Reason> {
             "--target-version V",
         )),
     }
-    if let Some(from) = &report.cluster.version {
+    if follows(report, policy) {
+        reasons.push(Reason::new(
+            Kind::ClientsFollow,
+            Effect::Note,
+            format!(
+                "the backends run {} already: only clients are to follow, and the way there does not count",
+                report.target_version
+            ),
+        ));
+    } else if let Some(from) = &report.cluster.version {
         let whole = report.path.len() > 1
             && report.path.first() == Some(from)
             && report.path.last() == Some(&report.target_version);
@@ -468,12 +486,13 @@ fn coverage(report: &Report) -> Vec<Reason> {
     reasons
 }
 
-/// What the checks found.
-fn findings(report: &Report, today: Date) -> Vec<Reason> {
+/// What the checks found; where the way is `gone`, without those that judge it.
+fn findings(report: &Report, today: Date, gone: bool) -> Vec<Reason> {
     use ReasonKind as Kind;
     let (mut fails, mut unknown, mut clients) = (Vec::new(), Vec::new(), Vec::new());
     let (mut warns, mut expired, mut accepted) = (Vec::new(), Vec::new(), Vec::new());
-    for result in &report.results {
+    let of_the_way = |r: &&CheckResult| gone && OF_THE_WAY.contains(&r.check.as_str());
+    for result in report.results.iter().filter(|r| !of_the_way(r)) {
         let about_client = result.scope == Scope::Client;
         match result.outcome {
             Outcome::Pass | Outcome::Skipped => {}

@@ -66,6 +66,10 @@ pub struct Policy {
     /// The upgrade is a rehearsal on a simulated cluster: only a report of a
     /// simulated one opens the gate, and never otherwise.
     pub rehearsal: bool,
+    /// The backends run the target already, and only clients are to follow:
+    /// the way there (`version/direction`, `version/path`) is gone and does not
+    /// count. Holds only for a report whose cluster runs its target.
+    pub clients_follow: bool,
 }
 
 impl Policy {
@@ -81,6 +85,7 @@ impl Policy {
             max_age: MAX_AGE,
             now,
             rehearsal: false,
+            clients_follow: false,
         }
     }
 
@@ -192,6 +197,8 @@ pub enum ReasonKind {
     Accepted,
     /// An acceptance that did not count.
     AcceptanceIdle,
+    /// The backends run the target, and only clients are to follow.
+    ClientsFollow,
 }
 
 /// Why the gate is open or closed: one thing.

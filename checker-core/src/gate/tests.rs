@@ -112,6 +112,56 @@ fn a_report_that_was_just_made_needs_no_digest() {
     assert!(decide(&sample::green(), &policy).is_open());
 }
 
+/// The way to a release that runs already can't be green. It counts no more
+/// where only clients are to follow, and everything else does.
+#[test]
+fn clients_follow_to_the_release_that_runs() {
+    let judged = |check| sample::result(check, "cluster", Outcome::Fail, "it runs already");
+    let mut report = sample::green();
+    report.target_version = version("4.4.21.2");
+    report.path = Vec::new();
+    let way = |r: &CheckResult| r.check.starts_with("version/");
+    report.results.retain(|r| !way(r));
+    let report = with(
+        report,
+        [judged("version/direction"), judged("version/path")],
+    );
+    let runs = Policy {
+        origin: Origin::Live,
+        target: Some(version("4.4.21.2")),
+        ..policy()
+    };
+    let follow = Policy {
+        clients_follow: true,
+        ..runs.clone()
+    };
+    let decision = decide(&report, &runs);
+    sound(&decision);
+    assert_eq!(decision.gate, State::Closed);
+    let decision = decide(&report, &follow);
+    sound(&decision);
+    assert_eq!(decision.gate, State::Open);
+    assert_eq!(kinds(&decision), [ReasonKind::ClientsFollow]);
+
+    let red = with(report, [judged("health/x")]);
+    let decision = decide(&red, &follow);
+    assert_eq!(decision.gate, State::Closed);
+    assert_eq!(
+        kinds(&decision),
+        [ReasonKind::Fail, ReasonKind::ClientsFollow]
+    );
+
+    // Where the backends don't run it, the way counts as ever.
+    let mut ahead = sample::green();
+    ahead.results.retain(|r| !way(r));
+    let ahead = with(ahead, [judged("version/path")]);
+    let policy = Policy {
+        target: Some(version("4.4.33")),
+        ..follow
+    };
+    assert_eq!(decide(&ahead, &policy).gate, State::Closed);
+}
+
 type Change = fn(&mut Report, &mut Policy);
 
 /// Each rule alone closes the gate, with the exit status of its kind.

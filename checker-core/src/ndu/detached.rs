@@ -14,6 +14,7 @@
 //! it still runs is asked of the process that is named there; a number that
 //! was given to another process since has another start time or boot.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::executor::{ExecuteError, Executor, Job, JobId, JobState, JobView, LOOK_LIMIT, Work};
@@ -256,6 +257,25 @@ impl<S: Shell> Executor for Detached<S> {
     }
 }
 
+/// Whether a machine has a file that can be read there.
+///
+/// # Errors
+/// Why that can't be told.
+pub fn has_file(shell: &impl Shell, path: &Path, deadline: &Deadline) -> Result<bool, String> {
+    let file = shell_words::quote(&path.to_string_lossy()).into_owned();
+    let text = format!("test -f {file} && test -r {file}\n");
+    let record = shell.shell("upgrade:package", &text, &deadline.sooner(TIMEOUT));
+    match record.end {
+        End::Exited(0) => Ok(true),
+        End::Exited(1) => Ok(false),
+        End::Exited(status) => Err(format!("exit status {status}")),
+        End::Signalled(signal) => Err(format!("ended by signal {signal}")),
+        End::TimedOut => Err("no answer in time".to_owned()),
+        End::Lost => Err("the connection broke".to_owned()),
+        End::NotRun(why) => Err(why.to_string()),
+    }
+}
+
 /// This machine, as the user who runs us.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LocalShell;
@@ -274,7 +294,6 @@ impl<S: Shell + ?Sized> Shell for std::sync::Arc<S> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
     use std::time::Instant;
 
     use rstest::rstest;
@@ -324,6 +343,16 @@ mod tests {
         assert_eq!(String::from_utf8_lossy(&view.output), output);
         let rest = jobs.look(&job.id, 2, &soon()).expect("seen").output;
         assert_eq!(String::from_utf8_lossy(&rest), output[2..]);
+    }
+
+    #[test]
+    fn files_that_are_there() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("it's here.tar");
+        assert_eq!(has_file(&LocalShell, &file, &soon()), Ok(false));
+        std::fs::write(&file, "x").expect("written");
+        assert_eq!(has_file(&LocalShell, &file, &soon()), Ok(true));
+        assert_eq!(has_file(&LocalShell, dir.path(), &soon()), Ok(false));
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub enum JournalError {
     /// A line in the middle can't be understood. Cut last lines are no error.
     #[error(
         "{}, line {line}: {what}. The journal is only a help: move it away and go on with \
-         `checker upgrade --resume`, which then asks the cluster", path.display()
+         `checker upgrade --resume --target-version V`, which then asks the cluster", path.display()
     )]
     Line {
         /// Which file.
@@ -543,6 +543,18 @@ impl<'j> Story<'j> {
             .any(|line| matches!(line.entry, Entry::HopDone { hop: h } if h == hop))
     }
 
+    /// Whether the gate was open when it was last asked for a hop.
+    #[must_use]
+    pub fn gate_opened(&self, hop: usize) -> bool {
+        let mut lines = self.0.iter().rev();
+        lines
+            .find_map(|line| match line.entry {
+                Entry::Gate { hop: h, open, .. } if h == hop => Some(open),
+                _ => None,
+            })
+            .unwrap_or_default()
+    }
+
     /// Whether the gate of a hop has opened and the hop went on from there:
     /// its containers may have been touched.
     #[must_use]
@@ -550,6 +562,20 @@ impl<'j> Story<'j> {
         self.0.iter().any(|line| {
             matches!(&line.entry, Entry::Job { hop: h, step: StepKind::Backends, .. } if *h == hop)
         })
+    }
+
+    /// The last job, where its end was not seen.
+    #[must_use]
+    pub fn open_job(&self) -> Option<&'j JobId> {
+        let (mut open, mut ended) = (None, None);
+        for line in self.0 {
+            match &line.entry {
+                Entry::Job { job, .. } => open = Some(job),
+                Entry::JobEnded { job, .. } => ended = Some(job),
+                _ => {}
+            }
+        }
+        open.filter(|job| ended != Some(*job))
     }
 
     /// The jobs of a step, the oldest first, with how they ended where that was seen.

@@ -63,6 +63,7 @@ const PREPARED: &str = "No container was upgraded. The same command line without
 const DISTRIBUTED: &str = "No container was upgraded. The same command line without --distribute-only goes on; all checks are run again before.";
 const CLOSED: &str = "Nothing was started. Do what stands under each mark; a warning (!) that may stay is accepted by name (--accept ID=REASON). Then run the same command line again.";
 const CLOSED_LATER: &str = "The hops before this one are done and verified; nothing of this one was started. Do what stands under each mark; a warning (!) that may stay is accepted by name (--accept ID=REASON). Then the same command line with --resume.";
+const CLOSED_CLIENTS: &str = "The backends run the release, and no client was touched. Do what stands under each mark; a warning (!) that may stay is accepted by name (--accept ID=REASON). Then the same command line with --resume.";
 const LEFT: &str = "What was started goes on by itself. `checker upgrade status` says where it stands; the same command line with --resume comes back to it.";
 
 /// What to do next.
@@ -76,7 +77,8 @@ fn next(outcome: &Outcome) -> Option<&str> {
             Until::Prepared => Some(PREPARED),
             Until::Distributed => Some(DISTRIBUTED),
         },
-        Outcome::GateClosed { hop, .. } if *hop > 1 => Some(CLOSED_LATER),
+        Outcome::GateClosed { clients: true, .. } => Some(CLOSED_CLIENTS),
+        Outcome::GateClosed { begun: true, .. } => Some(CLOSED_LATER),
         Outcome::GateClosed { .. } => Some(CLOSED),
         Outcome::Stopped(stop) => Some(&stop.next),
         Outcome::Detached(_) => Some(LEFT),
@@ -116,7 +118,7 @@ impl Summary {
                 summary.release = Some(release.clone());
                 summary.warnings.clone_from(warnings);
             }
-            Outcome::GateClosed { hop, answer } => {
+            Outcome::GateClosed { hop, answer, .. } => {
                 summary.outcome = Word::GateClosed;
                 summary.hop = Some(*hop);
                 summary.step = Some(StepKind::Gate);

@@ -1,5 +1,6 @@
 //! What an upgrade will do, before it does anything.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -8,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::commands::{self, DEFAULT_PORT, Dialect, Entrance, Spelling};
 use super::executor::Secret;
-use super::observe::{ClusterState, Phase};
+use super::journal::Story;
+use super::observe::{ClusterState, ContainerState, Phase};
 use crate::release_data::ReleaseData;
 use crate::report::page::{Page, Tint};
 use crate::report::{TextOptions, fold_names, printable, terminal_safe};
@@ -246,6 +248,20 @@ impl Options {
         }
     }
 
+    /// The containers that there are on `here`, where the one that was asked
+    /// for is none of them: the command would find no cluster beside it.
+    #[must_use]
+    pub fn lacks_container(&self, state: &ClusterState, here: Option<&str>) -> Option<Vec<String>> {
+        let asked = self.container.as_ref()?;
+        let short = |name: &str| name.split('.').next().unwrap_or(name).to_ascii_lowercase();
+        let is_here = |c: &&ContainerState| here.is_some_and(|h| short(h) == short(&c.hostname));
+        let known = state.backends.iter().any(|c| is_here(&c));
+        // Where the commands run is not known by name: any of the cluster may be meant.
+        let there = state.backends.iter().filter(|c| !known || is_here(c));
+        let names: BTreeSet<String> = there.map(|c| c.name.clone()).collect();
+        (!names.contains(asked)).then(|| names.into_iter().collect())
+    }
+
     /// The clients that a hop's command is to upgrade, by container id; and
     /// those that are left to themselves, with the reason.
     #[must_use]
@@ -279,7 +295,8 @@ impl Options {
 }
 
 impl Plan {
-    /// What will be done to bring this cluster over these releases.
+    /// What will be done to bring this cluster over these releases, from where
+    /// it stands; `story` is what was done by an upgrade that is gone on with.
     #[must_use]
     pub fn new(
         state: &ClusterState,
@@ -288,25 +305,62 @@ impl Plan {
         dialect: Dialect,
         here: Option<&str>,
         data: &ReleaseData,
+        story: Story<'_>,
     ) -> Self {
         let entrance = options.entrance(state, here);
-        let all = releases.windows(2).enumerate();
-        let hops = all
-            .take(match options.hops {
-                Hops::All => usize::MAX,
-                Hops::Next => 1,
-            })
-            .map(|(n, pair)| PlannedHop {
+        let count = releases.len().saturating_sub(1);
+        let mut hops = Vec::new();
+        let mut half_way = None;
+        for (n, pair) in releases.windows(2).enumerate() {
+            let (from, to) = (&pair[0], &pair[1]);
+            let later = state.backends.iter().any(|c| c.is_beyond(to));
+            let earlier = state.backends.iter().any(|c| c.is_before(to));
+            let was_done = story.hop_done(n + 1);
+            // As the executor goes over them.
+            if (was_done || later) && !earlier && n + 1 < count {
+                continue;
+            }
+            if !hops.is_empty() && options.hops == Hops::Next {
+                break;
+            }
+            let first = hops.is_empty();
+            let stands = if state.left(to).is_empty() && !(first && state.upgrading()) {
+                Stands::Upgraded
+            } else if state.upgraded(to).0 > 0 || (first && state.upgrading()) {
+                half_way = Some(to);
+                Stands::HalfWay
+            } else {
+                Stands::Before
+            };
+            let asked =
+                stands == Stands::Before || (story.gate_opened(n + 1) && story.touched(n + 1));
+            let all = steps(state, from, to, options, dialect, &entrance, data);
+            hops.push(PlannedHop {
                 number: n + 1,
-                from: pair[0].clone(),
-                to: pair[1].clone(),
-                steps: steps(state, &pair[0], &pair[1], options, dialect, &entrance, data),
-            })
-            .collect();
+                from: from.clone(),
+                to: to.clone(),
+                steps: left_to_do(all, stands, asked, || {
+                    let phase = state.named_phase().or(state.first_unfinished(to));
+                    commands::shown(&commands::backends(dialect, to, &entrance, phase))
+                }),
+            });
+        }
         let mut notes = vec![
             "Before each hop all checks are run. The gate opens only when every one is green, or its warning was accepted by name (--accept).".to_owned(),
             "Each command runs on its own: Ctrl-C, a lost terminal or a lost connection leave it running. The same command line with --resume comes back to it.".to_owned(),
         ];
+        if let Some(to) = half_way {
+            notes.push(format!(
+                "The upgrade to {to} was begun and is not finished: only --resume goes on with it. A command of it that still runs is watched, and none begun beside it."
+            ));
+        }
+        if dialect == Dialect::Wrapper
+            && let Some(port) = options.mgmt_port
+        {
+            notes.push(format!(
+                "--mgmt-port {port} is not used: `weka upgrade backends` has no such option and finds the port itself."
+            ));
+        }
         if options.clients.is_none() && !state.clients.is_empty() {
             notes.push(format!(
                 "Clients ({}) are not touched: they keep working with their release (--clients upgrades them).",
@@ -370,6 +424,53 @@ pub(super) fn shown_json(value: &impl Serialize) -> String {
     // Texts, numbers and lists of them alone: that can't fail.
     let text = serde_json::to_string_pretty(value).unwrap_or_default();
     format!("{}\n", terminal_safe(text).trim_end())
+}
+
+/// Where a cluster stands in a hop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stands {
+    /// No container was touched.
+    Before,
+    /// Some run the release, or an upgrade is under way.
+    HalfWay,
+    /// All backends run it.
+    Upgraded,
+}
+
+/// The steps that are left where a hop was begun, or its backends are upgraded.
+/// Where this upgrade has not asked the gate, it is asked before clients are
+/// touched; `command` goes on with the backends.
+fn left_to_do(
+    mut steps: Vec<PlannedStep>,
+    stands: Stands,
+    asked: bool,
+    command: impl FnOnce() -> String,
+) -> Vec<PlannedStep> {
+    if stands == Stands::Before {
+        return steps;
+    }
+    let gate = steps.iter().find(|s| s.step == StepKind::Gate).cloned();
+    steps.retain(|s| match s.step {
+        StepKind::Gate
+        | StepKind::Get
+        | StepKind::Prepare
+        | StepKind::Distribute
+        | StepKind::Override => false,
+        StepKind::Backends => stands == Stands::HalfWay,
+        _ => true,
+    });
+    if let Some(backends) = steps.iter_mut().find(|s| s.step == StepKind::Backends) {
+        backends.commands = vec![command()];
+    }
+    let touched = |s: &PlannedStep| s.step == StepKind::Clients && !s.commands.is_empty();
+    if let Some(at) = steps.iter().position(touched)
+        && let Some(mut gate) = gate
+        && !asked
+    {
+        gate.title = format!("{}, before clients are touched", gate.title);
+        steps.insert(at, gate);
+    }
+    steps
 }
 
 fn steps(

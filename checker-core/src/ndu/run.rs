@@ -70,7 +70,8 @@ pub struct GateAnswer {
 /// Who runs the checks and asks the gate over them.
 pub trait Gatekeeper {
     /// Asks, live, whether this cluster may go from the release that it runs to
-    /// this target.
+    /// this target. Where that is the release that it runs, only its clients
+    /// are to follow.
     ///
     /// # Errors
     /// Why the checks could not be run.
@@ -263,6 +264,10 @@ pub enum Outcome {
         hop: usize,
         /// What it said.
         answer: GateAnswer,
+        /// It was asked for the clients alone: the backends run the release.
+        clients: bool,
+        /// Something was begun before: an earlier hop, or this one's backends.
+        begun: bool,
     },
     /// It stopped in the middle.
     Stopped(Box<Stop>),
@@ -342,7 +347,16 @@ impl Upgrade<'_> {
             Ok(outcome) => Ok(outcome),
             Err(Halt::Journal(error)) => Err(error),
             Err(Halt::Detached(detached)) => Ok(Outcome::Detached(detached)),
-            Err(Halt::Gate { hop, answer }) => Ok(Outcome::GateClosed { hop, answer }),
+            Err(Halt::Gate {
+                hop,
+                answer,
+                clients,
+            }) => Ok(Outcome::GateClosed {
+                hop,
+                answer,
+                clients,
+                begun: hop > 1 || (clients && self.journal.story().touched(hop)),
+            }),
             Err(Halt::Stop(stop)) => {
                 self.write(Entry::Stopped {
                     hop: stop.hop,
@@ -492,9 +506,48 @@ impl Upgrade<'_> {
     fn gate(&mut self, hop: &Hop) -> Result<(), Halt> {
         self.begin(hop, StepKind::Gate)?;
         let state = self.observe(hop, StepKind::Gate)?;
+        let answer = self.ask_gate(hop, &state, &hop.target, false)?;
+        // What was planned must be what was judged.
+        if answer.path.get(1) != Some(&hop.to) {
+            return Err(self.stop(
+                hop,
+                StepKind::Gate,
+                Failure::AnotherPath {
+                    planned: hop.to.clone(),
+                    found: answer.path.clone(),
+                },
+            ));
+        }
+        let how = answer.verdict;
+        self.done(hop, StepKind::Gate, &how)
+    }
+
+    /// The gate for clients alone, where the backends run the release and this
+    /// upgrade has not asked it before: there is no way left to be judged.
+    fn gate_of_clients(&mut self, hop: &Hop) -> Result<(), Halt> {
+        let story = self.journal.story();
+        if story.gate_opened(hop.number) && story.touched(hop.number) {
+            return Ok(());
+        }
+        self.begin(hop, StepKind::Gate)?;
+        let state = self.observe(hop, StepKind::Gate)?;
+        let release = state.release.clone();
+        let answer = self.ask_gate(hop, &state, &release, true)?;
+        let how = answer.verdict;
+        self.done(hop, StepKind::Gate, &how)
+    }
+
+    /// Asks the gate, and goes no further when it is closed.
+    fn ask_gate(
+        &mut self,
+        hop: &Hop,
+        state: &ClusterState,
+        target: &Version,
+        clients: bool,
+    ) -> Result<GateAnswer, Halt> {
         let answer = self
             .gate
-            .ask(&state, &hop.target)
+            .ask(state, target)
             .map_err(|words| self.stop(hop, StepKind::Gate, Failure::NoChecks(words)))?;
         // Checks that were broken off say nothing about the cluster.
         self.stay(hop, StepKind::Gate)?;
@@ -509,21 +562,10 @@ impl Upgrade<'_> {
             return Err(Halt::Gate {
                 hop: hop.number,
                 answer,
+                clients,
             });
         }
-        // What was planned must be what was judged.
-        if answer.path.get(1) != Some(&hop.to) {
-            return Err(self.stop(
-                hop,
-                StepKind::Gate,
-                Failure::AnotherPath {
-                    planned: hop.to.clone(),
-                    found: answer.path.clone(),
-                },
-            ));
-        }
-        let how = answer.verdict;
-        self.done(hop, StepKind::Gate, &how)
+        Ok(answer)
     }
 
     fn get(&mut self, hop: &Hop) -> Result<(), Halt> {
@@ -676,6 +718,7 @@ impl Upgrade<'_> {
         if running.is_none() && before.left(&hop.to).is_empty() && !before.upgrading() {
             return self.done(hop, step, "every backend container runs it already");
         }
+        self.nobody_else_began(hop, &before)?;
         if self.journal.story().alerts_before(hop.number).is_none() {
             self.write(Entry::Before {
                 hop: hop.number,
@@ -701,6 +744,7 @@ impl Upgrade<'_> {
                     if state.left(&hop.to).is_empty() && !state.upgrading() {
                         break;
                     }
+                    self.nobody_else_began(hop, &state)?;
                     let half_way = state.upgraded(&hop.to).0 > 0 || state.upgrading();
                     let phase = half_way
                         // The cluster's own word first: a phase is named until
@@ -720,6 +764,24 @@ impl Upgrade<'_> {
             let finished = done == all && !after.upgrading();
             match end.state {
                 JobState::Ended(0) if finished => break,
+                // It failed while nobody looked, and somebody has brought the
+                // upgrade to its end since: the cluster is the truth.
+                state if found && finished => {
+                    let words = format!(
+                        "the upgrade command {} while nobody looked; every backend container runs {} all the same{}",
+                        match state {
+                            JobState::Ended(status) => format!("failed with exit status {status}"),
+                            _ => "was ended from outside".to_owned(),
+                        },
+                        hop.to,
+                        match end.output.last() {
+                            Some(line) => format!(". Its last line: {line}"),
+                            None => String::new(),
+                        }
+                    );
+                    self.note_warning(hop, step, &words)?;
+                    break;
+                }
                 // What it did before it was found is not known.
                 JobState::Ended(0) if found => {}
                 JobState::Ended(0) if done == before.upgraded(&hop.to).0 => {
@@ -748,7 +810,7 @@ impl Upgrade<'_> {
                 JobState::Ended(_) => {
                     // All of a phase runs the release, and the command failed
                     // after that: its cleanup did. Once more from there.
-                    let cleanup = cleanup_failed(&before, &after, &hop.to, &end.output);
+                    let cleanup = cleanup_failed(&after, &hop.to, &end.output);
                     match cleanup {
                         Some(phase) if retried.len() < RETRIES * 3 && retried.insert(phase) => {
                             let words = format!(
@@ -756,7 +818,7 @@ impl Upgrade<'_> {
                                 phase.option()
                             );
                             self.watcher.on_event(&Event::Warning { words: &words });
-                            self.retry_cleanup(hop, phase)?;
+                            self.retry_cleanup(hop, phase, end.output)?;
                             let after = self.observe(hop, step)?;
                             if after.left(&hop.to).is_empty() && !after.upgrading() {
                                 break;
@@ -767,21 +829,8 @@ impl Upgrade<'_> {
                             return Err(self.stop(hop, step, Failure::Cleanup { phase, output }));
                         }
                         None => {
-                            let phase = after
-                                .named_phase()
-                                .or_else(|| after.first_unfinished(&hop.to))
-                                .unwrap_or(Phase::Frontends);
-                            return Err(self.stop(
-                                hop,
-                                step,
-                                Failure::Phase {
-                                    phase,
-                                    done,
-                                    all,
-                                    left: after.left(&hop.to),
-                                    output: end.output,
-                                },
-                            ));
+                            let failure = phase_failed(&after, &hop.to, end.output);
+                            return Err(self.stop(hop, step, failure));
                         }
                     }
                 }
@@ -794,25 +843,52 @@ impl Upgrade<'_> {
         )
     }
 
-    /// The one retry of a phase whose cleanup failed.
-    fn retry_cleanup(&mut self, hop: &Hop, phase: Phase) -> Result<(), Halt> {
+    /// Between the gate's word and the first command somebody else may have
+    /// begun an upgrade: it is not gone on with unasked.
+    fn nobody_else_began(&mut self, hop: &Hop, state: &ClusterState) -> Result<(), Halt> {
+        let step = StepKind::Backends;
+        let ours = !self.journal.story().jobs(hop.number, step).is_empty();
+        let begun = state.upgrading() || state.upgraded(&hop.to).0 > 0;
+        if self.resume || ours || !begun {
+            return Ok(());
+        }
+        Err(self.stop(
+            hop,
+            step,
+            Failure::HalfWay {
+                to: hop.to.clone(),
+                left: state.left(&hop.to),
+                phase: state.upgrade_phase.clone(),
+            },
+        ))
+    }
+
+    /// The one retry of a phase whose cleanup failed; `first` is what the
+    /// command printed that failed in it.
+    fn retry_cleanup(&mut self, hop: &Hop, phase: Phase, first: Vec<String>) -> Result<(), Halt> {
         let step = StepKind::Backends;
         let (dialect, entrance) = self.way_in(hop, step)?;
         let job = Job::weka(
             self.next_job(hop, step)?,
             commands::backends(dialect, &hop.to, &entrance, Some(phase)),
         );
-        let before = self.observe(hop, step)?;
         let end = self.act(hop, step, job)?;
         let after = self.observe(hop, step)?;
         match end.state {
             JobState::Ended(0) => Ok(()),
             state if was_ended(state) => Err(self.stop(hop, step, self.lost(&after, hop))),
             // The cleanup of a later phase is another matter, and has its own try.
-            _ => match cleanup_failed(&before, &after, &hop.to, &end.output) {
+            _ => match cleanup_failed(&after, &hop.to, &end.output) {
                 Some(later) if later > phase => Ok(()),
+                // The cleanup is done, and a later phase was begun.
+                None if went_beyond(phase, &after, &hop.to, &end.output) => {
+                    let failure = phase_failed(&after, &hop.to, end.output);
+                    Err(self.stop(hop, step, failure))
+                }
                 _ => {
-                    let output = end.output;
+                    let mut output = first;
+                    output.push(format!("-- and once more, with {}:", phase.option()));
+                    output.extend(end.output);
                     Err(self.stop(hop, step, Failure::Cleanup { phase, output }))
                 }
             },
@@ -907,10 +983,13 @@ impl Upgrade<'_> {
         let Some(choice) = self.options.clients.clone() else {
             return Ok(());
         };
-        self.begin(hop, step)?;
         let running = self.running_job(hop, step)?;
         let state = self.observe(hop, step)?;
         let (ids, left) = self.options.clients_for(&state, &hop.to);
+        if running.is_none() && !ids.is_empty() {
+            self.gate_of_clients(hop)?;
+        }
+        self.begin(hop, step)?;
         for client in &left {
             self.watcher.on_event(&Event::Output { line: client });
         }
@@ -1486,40 +1565,70 @@ struct Hop {
     target: Version,
 }
 
-/// The phase whose cleanup failed, if that is what the command failed in: a
-/// phase that it worked on is wholly on the release, none after it was begun;
-/// or it is the last one.
-fn cleanup_failed(
-    before: &ClusterState,
-    after: &ClusterState,
-    to: &Version,
-    output: &[String],
-) -> Option<Phase> {
+/// The phase whose cleanup failed, if that is what the command failed in: the
+/// last phase that is wholly on the release, where the cluster names it still,
+/// or the command says so. Where a phase behind it was begun, it is that one
+/// which failed.
+fn cleanup_failed(after: &ClusterState, to: &Version, output: &[String]) -> Option<Phase> {
     let says_cleanup = output.iter().any(|line| {
         let line = line.to_ascii_lowercase();
         line.contains("cleanup") || line.contains("clean-up") || line.contains("clean up")
     });
-    let whole = |state: &ClusterState, phase: Phase| {
-        let (done, all) = state.upgraded_in(phase, to);
+    let whole = |phase: &Phase| {
+        let (done, all) = after.upgraded_in(*phase, to);
         done == all
     };
-    let untouched =
-        |phase: Phase| after.upgraded_in(phase, to).0 == before.upgraded_in(phase, to).0;
-    // The last phase that is whole, where nothing behind it was begun.
     let last = Phase::ALL
         .into_iter()
         .filter(|phase| after.upgraded_in(*phase, to).1 > 0)
-        .take_while(|phase| whole(after, *phase))
+        .take_while(whole)
         .last()?;
-    let later_untouched = Phase::ALL
-        .into_iter()
-        .filter(|phase| *phase > last)
-        .all(|phase| untouched(phase) && after.upgraded_in(phase, to).0 == 0);
-    let worked_on = !whole(before, last) || after.named_phase() == Some(last);
-    (later_untouched
-        && (says_cleanup || worked_on)
-        && (says_cleanup || after.processes_down.is_empty()))
-    .then_some(last)
+    let its_own = after.named_phase() == Some(last) && after.processes_down.is_empty();
+    ((says_cleanup || its_own) && !went_beyond(last, after, to, output)).then_some(last)
+}
+
+/// Whether a phase behind this one was begun, by the cluster or by what the
+/// command printed.
+fn went_beyond(phase: Phase, after: &ClusterState, to: &Version, output: &[String]) -> bool {
+    let later = Phase::ALL.into_iter().filter(|later| *later > phase);
+    later.into_iter().any(|later| {
+        after.named_phase() == Some(later)
+            || after.upgraded_in(later, to).0 > 0
+            || output.iter().any(|line| names_phase(line, later))
+    })
+}
+
+/// Whether a line tells of a phase: `Starting upgrade of compute containers`,
+/// `ComputeRollingPhase`, `the compute phase`. A container's name does not.
+fn names_phase(line: &str, phase: Phase) -> bool {
+    let word = match phase {
+        Phase::Drives => "drive",
+        Phase::Computes => "compute",
+        Phase::Frontends => "frontend",
+    };
+    let line = line.to_ascii_lowercase();
+    line.match_indices(word).any(|(at, _)| {
+        let rest = &line[at + word.len()..];
+        let rest = rest.strip_prefix('s').unwrap_or(rest);
+        [" container", " phase", "phase", "-phase", "rollingphase"]
+            .iter()
+            .any(|end| rest.starts_with(end))
+    })
+}
+
+/// A phase stopped before its end.
+fn phase_failed(after: &ClusterState, to: &Version, output: Vec<String>) -> Failure {
+    let (done, all) = after.upgraded(to);
+    Failure::Phase {
+        phase: after
+            .named_phase()
+            .or_else(|| after.first_unfinished(to))
+            .unwrap_or(Phase::Frontends),
+        done,
+        all,
+        left: after.left(to),
+        output,
+    }
 }
 
 /// Whole lines out of what has come so far; the rest too once it is over.
@@ -1599,6 +1708,17 @@ mod tests {
     #[case::behind("my-weka-1 failed", "weka-1", false)]
     fn names_in_lines(#[case] line: &str, #[case] name: &str, #[case] named: bool) {
         assert_eq!(names_word(line, name), named);
+    }
+
+    #[rstest]
+    #[case::begun("==== Starting upgrade of compute containers ====", true)]
+    #[case::failed("error: the compute phase failed: timed out", true)]
+    #[case::by_the_clusters_word("ComputeRollingPhase begun", true)]
+    #[case::plural("the computes phase", true)]
+    #[case::a_container("Starting upgrade of weka-02:compute0 to 4.4.33", false)]
+    #[case::another_phase("==== Starting upgrade of drive containers ====", false)]
+    fn phases_in_lines(#[case] line: &str, #[case] named: bool) {
+        assert_eq!(names_phase(line, Phase::Computes), named);
     }
 
     #[test]

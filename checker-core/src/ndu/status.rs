@@ -3,9 +3,10 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::executor::{JobId, JobState};
 use super::journal::{Entry, Line, Story};
 use super::observe::{ClusterState, Phase};
-use super::plan::{SCHEMA, shown_json};
+use super::plan::{SCHEMA, StepKind, shown_json};
 use crate::report::page::{Page, Tint};
 use crate::report::{TextOptions, printable};
 use crate::version::Version;
@@ -27,6 +28,9 @@ pub enum State {
     Stopped,
     /// It is finished.
     Finished,
+    /// Not known: the cluster does not answer and no journal tells, or the
+    /// journal can't be read.
+    Unknown,
 }
 
 /// How far one part of the cluster is.
@@ -75,8 +79,12 @@ pub struct Status {
     pub releases: Vec<Version>,
     /// The journal's file.
     pub journal: Option<String>,
+    /// Why the journal can't be read.
+    pub journal_error: Option<String>,
     /// Who works on it.
     pub holder: Option<String>,
+    /// The command that the journal knows no end of, and how it is.
+    pub job: Option<String>,
     /// The last things that the journal tells, the newest last.
     pub last: Vec<String>,
     /// What the cluster says.
@@ -85,39 +93,60 @@ pub struct Status {
     pub cluster_error: Option<String>,
     /// What to do next.
     pub next: String,
+    /// The cluster is in another upgrade than that of the journal.
+    #[serde(skip)]
+    another: bool,
 }
 
 /// A journal that was found: its file and its lines.
 pub type Found<'a> = (String, &'a [Line]);
 
+/// A command that the journal doesn't know to have ended, and how it is, or
+/// why that can't be told.
+pub type OpenJob = (JobId, Result<JobState, String>);
+
+/// All that is known of an upgrade.
+#[derive(Debug)]
+pub struct Known<'a> {
+    /// The cluster's uuid.
+    pub guid: Option<String>,
+    /// Its newest journal.
+    pub found: Option<Found<'a>>,
+    /// Why that can't be read.
+    pub unreadable: Option<String>,
+    /// Who holds its lock.
+    pub holder: Option<String>,
+    /// Its command that has no end in the journal.
+    pub job: Option<OpenJob>,
+    /// The cluster, or the words why it does not answer.
+    pub seen: Result<&'a ClusterState, String>,
+}
+
 impl Status {
-    /// By the journal, by who holds the lock, and by the cluster or the words
-    /// why it does not answer.
+    /// By all that is known.
     #[must_use]
-    pub fn of(
-        guid: Option<String>,
-        found: Option<Found<'_>>,
-        holder: Option<String>,
-        seen: Result<&ClusterState, String>,
-    ) -> Self {
-        let lines = found.as_ref().map(|(_, lines)| *lines).unwrap_or_default();
+    pub fn of(known: Known<'_>) -> Self {
+        let lines = known.found.as_ref().map(|(_, lines)| *lines);
+        let lines = lines.unwrap_or_default();
         let story = Story::of(lines);
         let releases = story
             .begun()
             .map(|(_, releases)| releases.to_vec())
             .unwrap_or_default();
-        let half_way = seen.as_ref().is_ok_and(|state| {
+        let half_way = known.seen.as_ref().is_ok_and(|state| {
             let mut running = state.backends.iter().filter_map(|c| c.release.as_ref());
             let first = running.next();
             state.upgrading() || running.any(|release| Some(release) != first)
         });
-        let target = releases.last();
-        let (state, next) = where_it_stands(lines, holder.is_some(), half_way, target);
-        let to = seen
+        let another = half_way && story.finished() && known.holder.is_none();
+        let (state, next) = where_it_stands(&known, lines, half_way);
+        let way = if another { &[][..] } else { &releases[..] };
+        let to = known
+            .seen
             .as_ref()
             .ok()
-            .and_then(|state| hop_target(&releases, state));
-        let (cluster, cluster_error) = match seen {
+            .and_then(|state| hop_target(way, state));
+        let (cluster, cluster_error) = match known.seen {
             Ok(state) => (Some(now(state, to)), None),
             Err(error) => (None, Some(error)),
         };
@@ -125,14 +154,19 @@ impl Status {
         Self {
             schema: SCHEMA,
             state,
-            guid,
+            guid: known.guid,
             releases,
             last: lines[first..].iter().map(Line::told).collect(),
-            journal: found.map(|(path, _)| path),
-            holder,
+            journal: known.found.map(|(path, _)| path),
+            journal_error: known.unreadable,
+            holder: known.holder,
+            job: known
+                .job
+                .map(|(job, seen)| format!("{job} {}", told(&seen))),
             cluster,
             cluster_error,
             next,
+            another,
         }
     }
 
@@ -149,7 +183,7 @@ impl Status {
         let mut page = Page::new(options.width, options.color);
         let names: Vec<String> = self.releases.iter().map(ToString::to_string).collect();
         let of = match names.join(" → ") {
-            names if names.is_empty() => "An upgrade".to_owned(),
+            names if names.is_empty() || self.another => "An upgrade".to_owned(),
             names => format!("The upgrade {names}"),
         };
         let (tint, first) = match self.state {
@@ -161,6 +195,14 @@ impl Status {
             ),
             State::Stopped => (Tint::Red, format!("{of} is stopped")),
             State::Finished => (Tint::Green, format!("{of} is finished")),
+            State::Unknown if self.journal_error.is_some() => (
+                Tint::Yellow,
+                "Not known: the journal can't be read".to_owned(),
+            ),
+            State::Unknown => (
+                Tint::Yellow,
+                "Not known: the cluster did not answer".to_owned(),
+            ),
         };
         page.unwrapped(tint, &printable(&first));
         if let Some(holder) = &self.holder {
@@ -180,55 +222,167 @@ impl Status {
                 page.marked(9, "", Tint::Faint, &printable(line));
             }
         }
+        if let Some(error) = &self.journal_error {
+            page.marked(0, "journal: ", Tint::Red, &printable(error));
+        }
+        if let Some(job) = &self.job {
+            page.marked(0, "command: ", Tint::Plain, &printable(job));
+        }
         page.marked(0, "next:    ", Tint::Heading, &printable(&self.next));
         page.finish()
     }
 }
 
-fn where_it_stands(
-    lines: &[Line],
-    held: bool,
-    half_way: bool,
-    target: Option<&Version>,
-) -> (State, String) {
-    let resume = match target {
-        Some(target) => format!("`checker upgrade --resume --target-version {target}`"),
-        None => "`checker upgrade --resume --target-version V`".to_owned(),
-    };
-    let stop = lines.last().and_then(|line| match &line.entry {
-        Entry::Stopped { next, .. } => Some(next.clone()),
+/// How a command is, in a few words.
+fn told(seen: &Result<JobState, String>) -> String {
+    match seen {
+        Ok(JobState::Running) => "runs".to_owned(),
+        Ok(JobState::Ended(0)) => "succeeded".to_owned(),
+        Ok(JobState::Ended(status)) => format!("failed with exit status {status}"),
+        Ok(JobState::Lost) => "was ended from outside".to_owned(),
+        Ok(JobState::Absent) => "was never started".to_owned(),
+        Err(why) => format!("can't be looked at: {why}"),
+    }
+}
+
+/// The options of the last command line that say how far it was to go.
+fn limits(lines: &[Line]) -> Vec<&'static str> {
+    let argv = lines.iter().rev().find_map(|line| match &line.entry {
+        Entry::Begun { argv, .. } | Entry::Resumed { argv, .. } => Some(argv),
         _ => None,
     });
-    if held {
+    let argv = argv.map(Vec::as_slice).unwrap_or_default();
+    let has = |option: &str| argv.iter().any(|word| word == option);
+    let next = has("--hops=next") || argv.windows(2).any(|two| two == ["--hops", "next"]);
+    [
+        ("--prepare-only", has("--prepare-only")),
+        ("--distribute-only", has("--distribute-only")),
+        ("--hops next", next),
+    ]
+    .into_iter()
+    .filter_map(|(option, given)| given.then_some(option))
+    .collect()
+}
+
+/// The option that let it end where it ended, where it came as far as that.
+fn as_far_as_asked(lines: &[Line], limits: &[&'static str]) -> Option<&'static str> {
+    let story = Story::of(lines);
+    let asked = |option: &'static str| limits.contains(&option).then_some(option);
+    match lines.last()?.entry {
+        Entry::StepDone { hop, .. } if story.done(hop, StepKind::Prepare) => {
+            asked("--prepare-only").or_else(|| {
+                asked("--distribute-only").filter(|_| story.done(hop, StepKind::Distribute))
+            })
+        }
+        Entry::HopDone { .. } => asked("--hops next"),
+        _ => None,
+    }
+}
+
+fn where_it_stands(known: &Known<'_>, lines: &[Line], half_way: bool) -> (State, String) {
+    let story = Story::of(lines);
+    let target = story.begun().and_then(|(_, releases)| releases.last());
+    let target = target.map_or_else(|| "V".to_owned(), ToString::to_string);
+    let resume = format!("`checker upgrade --resume --target-version {target}`");
+    const ANEW: &str = "`checker upgrade --resume --target-version V`";
+    const THEIRS: &str = "If somebody else upgrades it, leave it to them.";
+    if known.holder.is_some() {
         let next = "Nothing: a checker works on it. This command shows how far it is.".to_owned();
         return (State::Running, next);
     }
+    if known.unreadable.is_some() {
+        let (state, stands) = if half_way {
+            (
+                State::Interrupted,
+                "The cluster is in the middle of an upgrade, and what the journal tells of it can't be read.",
+            )
+        } else if known.seen.is_ok() {
+            (
+                State::Unknown,
+                "By the cluster no upgrade is under way; whether one that was begun from here is at its end can't be read.",
+            )
+        } else {
+            (
+                State::Unknown,
+                "Neither the journal nor the cluster tells where it stands.",
+            )
+        };
+        let next = format!(
+            "{stands} The journal is only a help: move it away; {ANEW} then asks the cluster, and goes on from there."
+        );
+        return (state, next);
+    }
     if lines.is_empty() && half_way {
         let next = format!(
-            "No journal tells of it, but the cluster is in the middle of an upgrade. If somebody else upgrades it, leave it to them. Else {resume} goes on with it."
+            "No journal tells of it, but the cluster is in the middle of an upgrade. {THEIRS} Else {ANEW} goes on with it."
         );
         return (State::Interrupted, next);
+    }
+    if lines.is_empty() && known.seen.is_err() {
+        let next = "No upgrade was begun from here. See that the cluster answers (`weka status`), then ask again.";
+        return (State::Unknown, next.to_owned());
     }
     if lines.is_empty() {
         let next =
             "Nothing: no upgrade was begun from here, and the cluster is in none.".to_owned();
         return (State::None, next);
     }
-    if Story::of(lines).finished() {
+    if story.finished() && half_way {
+        let next = format!(
+            "What the journal tells of is finished, but the cluster is in the middle of another upgrade. {THEIRS} Else {ANEW} goes on with it."
+        );
+        return (State::Interrupted, next);
+    }
+    if story.finished() {
         return (State::Finished, "Nothing: it is finished.".to_owned());
     }
-    if let Some(next) = stop {
-        return (State::Stopped, next);
+    match lines.last().map(|line| &line.entry) {
+        Some(Entry::Stopped { next, .. }) => return (State::Stopped, next.clone()),
+        Some(Entry::Gate { open: false, .. }) => {
+            let next = format!(
+                "Mend what closed the gate (`checker --target-version V` shows it), then {resume}."
+            );
+            return (State::Stopped, next);
+        }
+        _ => {}
     }
-    if let Some(Entry::Gate { open: false, .. }) = lines.last().map(|line| &line.entry) {
-        let next = format!(
-            "Mend what closed the gate (`checker --target-version V` shows it), then {resume}."
-        );
-        return (State::Stopped, next);
+    let limits = limits(lines);
+    if let Some(option) = as_far_as_asked(lines, &limits) {
+        let next = match option {
+            "--hops next" => format!(
+                "It is as far as was asked ({option}), and nothing runs. {resume} goes all the hops that are left, with {option} one more."
+            ),
+            _ => format!(
+                "It is as far as was asked ({option}): no container of this hop was touched, and nothing runs. {resume} goes on and upgrades the containers."
+            ),
+        };
+        return (State::Interrupted, next);
     }
-    let next = format!(
-        "A command that was started goes on by itself. {resume}, with the other options as before, comes back to it and goes on."
-    );
+    let resume = limits.iter().fold(resume, |line, option| {
+        format!("{} {option}`", line.trim_end_matches('`'))
+    });
+    let back = format!("{resume}, with the other options as before,");
+    let next = match known.job.as_ref().map(|(_, seen)| seen) {
+        None => format!("No command of it runs, and nothing goes on by itself. {back} goes on."),
+        Some(Ok(JobState::Running)) => format!(
+            "The command that was started runs, and goes on by itself. {back} comes back to it and goes on."
+        ),
+        Some(Ok(JobState::Ended(0))) => format!(
+            "The command that was started has succeeded; nothing else goes on by itself. {back} goes on from there."
+        ),
+        Some(Ok(JobState::Ended(status))) => format!(
+            "The command that was started failed with exit status {status} while nobody looked; nothing goes on by itself. {back} shows what it printed and what to do."
+        ),
+        Some(Ok(JobState::Lost)) => format!(
+            "The command that was started was ended from outside; nothing goes on by itself. See why (a reboot, no memory left, someone's `kill`). {back} goes on from where the cluster is."
+        ),
+        Some(Ok(JobState::Absent)) => format!(
+            "The command that was written down was never started; nothing goes on by itself. {back} begins it."
+        ),
+        Some(Err(_)) => format!(
+            "Whether the command that was started still runs is not known: it goes on by itself if it does. {back} comes back to it and goes on."
+        ),
+    };
     (State::Interrupted, next)
 }
 

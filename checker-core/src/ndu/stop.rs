@@ -230,7 +230,9 @@ impl Failure {
             Self::HalfWay { left, .. }
             | Self::Phase { left, .. }
             | Self::Lost { left, .. }
-            | Self::VersionUnchanged { left, .. } => {
+            | Self::VersionUnchanged { left, .. }
+                if !left.is_empty() =>
+            {
                 vec![format!("not upgraded: {}", fold_names(left))]
             }
             Self::Beyond { later, .. } => {
@@ -258,7 +260,7 @@ impl Failure {
                 "Nothing was begun in this hop. Start `checker upgrade` anew: it plans from where the cluster is.".to_owned()
             }
             Self::HalfWay { .. } => {
-                "Nothing was begun by this command. `checker upgrade status` shows where it stands; the same command line with --resume goes on with it. If somebody else upgrades the cluster just now, leave it to them.".to_owned()
+                "No container was touched by this command. `checker upgrade status` shows where it stands; the same command line with --resume goes on with it. If somebody else upgrades the cluster just now, leave it to them.".to_owned()
             }
             Self::Beyond { .. } => {
                 "Nothing was begun in this hop. Somebody else upgrades this cluster, or has upgraded it, to another release: leave it to them. Nothing goes back to an earlier release. When they are done, start `checker upgrade` anew: it plans from where the cluster is.".to_owned()
@@ -278,6 +280,9 @@ impl Failure {
                 fold_names(servers)
             ),
             Self::Override { .. } => format!("No container was upgraded. Set it by hand as the plan (--dry-run) shows, {resume}."),
+            Self::Phase { left, .. } if left.is_empty() => format!(
+                "All backend containers run {to}. See what the lines above name (`weka status`, `weka alerts`), {resume}: it verifies the cluster."
+            ),
             Self::Phase { .. } => format!(
                 "The cluster runs with two releases, which it can for a while; leave it so, and start nothing else. Mend what the lines above name (`weka status`, `weka alerts`, `weka cluster container`), {resume}: it begins at this phase. Call support if you are not sure."
             ),
@@ -400,7 +405,11 @@ pub struct Detached {
 /// What ends the work.
 pub(super) enum Halt {
     Stop(Box<Stop>),
-    Gate { hop: usize, answer: GateAnswer },
+    Gate {
+        hop: usize,
+        answer: GateAnswer,
+        clients: bool,
+    },
     Detached(Detached),
     Journal(JournalError),
 }

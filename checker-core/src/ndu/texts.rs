@@ -9,14 +9,14 @@ use rstest::rstest;
 
 use super::commands::Dialect;
 use super::executor::{JobId, JobState, Secret};
-use super::journal::{Entry, Line};
+use super::journal::{Entry, Line, Story};
 use super::observe::{ClusterState, ContainerState, Phase};
 use super::outcome::{self, Summary};
 use super::plan::{
     ClientChoice, ClientOptions, Distribution, Hops, Options, Plan, StepKind, Until,
 };
 use super::run::{GateAnswer, Outcome};
-use super::status::{Found, Status};
+use super::status::{Found, Known, State, Status};
 use super::stop::{Detached, Failure, Stop};
 use crate::facts::status::BlockTask;
 use crate::facts::{Missing, Why};
@@ -115,7 +115,104 @@ fn plan(releases: &[&str], options: &Options, dialect: Dialect) -> Plan {
         dialect,
         Some("weka-01"),
         &data(),
+        Story::of(&[]),
     )
+}
+
+/// What is left to be done where an upgrade was begun, or is over.
+#[rstest]
+#[case::half_way("plan_of_what_is_left_half_way", in_the_drives("4.4.33"))]
+#[case::clients_alone("plan_of_the_clients_alone", clients_behind())]
+fn plans_of_what_is_left(#[case] name: &str, #[case] state: ClusterState) {
+    let plan = |story| {
+        Plan::new(
+            &state,
+            &versions(&["4.4.21.2", "4.4.33"]),
+            &ClientOptions {
+                which: ClientChoice::Ids(vec![21]),
+                batch: 1,
+                drop: Vec::new(),
+            }
+            .alone(),
+            Dialect::LocalRun,
+            Some("weka-01"),
+            &data(),
+            story,
+        )
+    };
+    let text = plan(Story::of(&[])).text(&OPTIONS);
+    insta::assert_snapshot!(name, text);
+    // The gate has answered in this upgrade, whose backends these are.
+    let asked = [
+        line(
+            1,
+            Entry::Gate {
+                hop: 1,
+                report: "r".into(),
+                open: true,
+                verdict: "GATE OPEN".into(),
+                accepted: Vec::new(),
+            },
+        ),
+        journal().swap_remove(2),
+    ];
+    let text = plan(Story::of(&asked)).text(&OPTIONS);
+    assert!(!text.contains("ask the gate\n"), "{text}");
+}
+
+/// The backends are upgraded, and a client is not.
+fn clients_behind() -> ClusterState {
+    let mut state = cluster("4.4.33");
+    state.clients[0].release = Some(version("4.4.21.2"));
+    state
+}
+
+/// `weka upgrade backends` has no option for a port.
+#[test]
+fn a_port_that_is_not_used_is_told() {
+    let options = Options {
+        mgmt_port: Some(14500),
+        ..Options::default()
+    };
+    let told = |dialect| {
+        let text = plan(&["4.4.21.2", "4.4.33"], &options, dialect).text(&OPTIONS);
+        text.contains("--mgmt-port 14500 is not used")
+    };
+    assert!(told(Dialect::Wrapper));
+    assert!(!told(Dialect::LocalRun));
+}
+
+#[rstest]
+#[case::there("drives0", Some("weka-01"), None)]
+#[case::with_its_domain("drives0", Some("weka-01.lab.example"), None)]
+#[case::on_another_server("drives9", Some("weka-01"), Some(&["compute0", "drives0", "frontend0"][..]))]
+#[case::there_itself("drives9", Some("weka-03"), None)]
+#[case::where_is_not_known("drives9", None, None)]
+#[case::nowhere("drives8", None, Some(&["compute0", "drives0", "drives9", "frontend0"][..]))]
+fn containers_that_are_not_there(
+    #[case] name: &str,
+    #[case] here: Option<&str>,
+    #[case] there: Option<&[&str]>,
+) {
+    let mut state = cluster("4.4.21.2");
+    let mut other = state.backends[6].clone();
+    other.name = "drives9".to_owned();
+    state.backends.push(other);
+    let options = Options {
+        container: Some(name.to_owned()),
+        ..Options::default()
+    };
+    let expected = there.map(names);
+    assert_eq!(options.lacks_container(&state, here), expected);
+}
+
+impl ClientOptions {
+    fn alone(self) -> Options {
+        Options {
+            clients: Some(self),
+            ..Options::default()
+        }
+    }
 }
 
 /// With the one rule that a plan asks for.
@@ -484,6 +581,7 @@ fn every_stop_tells_the_state_of_the_cluster() {
             "othing was begun",
             "othing more was begun",
             "o container was upgraded",
+            "o container was touched",
             "are upgraded",
             "are left",
             "goes on",
@@ -588,6 +686,8 @@ fn outcomes() -> Vec<(&'static str, u8, Outcome)> {
             Outcome::GateClosed {
                 hop: 1,
                 answer: answer(false),
+                clients: false,
+                begun: false,
             },
         ),
         (
@@ -596,9 +696,21 @@ fn outcomes() -> Vec<(&'static str, u8, Outcome)> {
             Outcome::GateClosed {
                 hop: 2,
                 answer: answer(true),
+                clients: false,
+                begun: true,
             },
         ),
         ("stopped", 10, Outcome::Stopped(Box::new(stop))),
+        (
+            "gate_closed_for_the_clients",
+            2,
+            Outcome::GateClosed {
+                hop: 1,
+                answer: answer(false),
+                clients: true,
+                begun: false,
+            },
+        ),
         (
             "left",
             10,
@@ -630,6 +742,8 @@ fn a_closed_gate_as_it_reads(#[case] color: bool) {
     let closed = Outcome::GateClosed {
         hop: 1,
         answer: answer(false),
+        clients: false,
+        begun: false,
     };
     let text = outcome::text(&closed, Some(&decision), &TextOptions { color, ..OPTIONS });
     assert_eq!(text.matches("Next: ").count(), 1, "{text}");
@@ -747,41 +861,108 @@ fn statuses() -> Vec<(&'static str, Status)> {
             lines,
         ))
     }
+    let ways = ["--prepare-only", "--hops=next"].map(|option| {
+        let mut lines = journal();
+        lines.truncate(1);
+        if let Entry::Begun { argv, .. } = &mut lines[0].entry {
+            *argv = names(&["checker", "upgrade", option]);
+        }
+        lines
+    });
+    let mut prepared = ways[0].clone();
+    prepared.push(line(
+        30,
+        Entry::StepDone {
+            hop: 1,
+            step: StepKind::Prepare,
+            how: "the command succeeded".into(),
+        },
+    ));
+    let mut one_hop = ways[1].clone();
+    one_hop.push(line(30, Entry::HopDone { hop: 1 }));
+    let known = |found, seen| Known {
+        guid: guid(),
+        found,
+        unreadable: None,
+        holder: None,
+        job: None,
+        seen,
+    };
+    let held = |found, seen| Known {
+        holder: holder(),
+        ..known(found, seen)
+    };
+    let job = |seen| {
+        let name = JobId::new("1f2e3d4c-1-backends-1").expect("a name");
+        Known {
+            job: Some((name, seen)),
+            ..known(found(&begun), Ok(&half))
+        }
+    };
+    let damaged = |seen| Known {
+        unreadable: Some("unreadable at line 3: expected value".to_owned()),
+        ..known(None, seen)
+    };
+    let runs = JobState::Running;
     vec![
-        ("none", Status::of(guid(), None, None, Ok(&before))),
-        (
-            "running",
-            Status::of(guid(), found(&begun), holder(), Ok(&half)),
-        ),
-        (
-            "running_and_paused",
-            Status::of(guid(), found(&begun), holder(), Ok(&paused)),
-        ),
+        ("none", known(None, Ok(&before))),
+        ("running", held(found(&begun), Ok(&half))),
+        ("running_and_paused", held(found(&begun), Ok(&paused))),
         (
             "running_and_converting",
-            Status::of(guid(), found(&begun), holder(), Ok(&converting)),
+            held(found(&begun), Ok(&converting)),
         ),
+        ("interrupted", known(found(&begun), Ok(&half))),
+        ("interrupted_without_a_journal", known(None, Ok(&half))),
+        ("the_cluster_is_silent", known(found(&begun), silent())),
+        ("stopped", known(found(&ended), Ok(&half))),
+        ("finished", known(found(&finished), Ok(&after))),
         (
-            "interrupted",
-            Status::of(guid(), found(&begun), None, Ok(&half)),
+            "finished_and_in_another",
+            known(found(&finished), Ok(&half)),
         ),
+        ("silent_without_a_journal", known(None, silent())),
+        ("the_command_runs", job(Ok(runs))),
+        ("the_command_succeeded", job(Ok(JobState::Ended(0)))),
+        ("the_command_failed", job(Ok(JobState::Ended(1)))),
+        ("the_command_died", job(Ok(JobState::Lost))),
+        ("the_command_was_never_started", job(Ok(JobState::Absent))),
         (
-            "interrupted_without_a_journal",
-            Status::of(guid(), None, None, Ok(&half)),
+            "the_command_is_not_seen",
+            job(Err("connect timeout: port 22".into())),
         ),
-        (
-            "the_cluster_is_silent",
-            Status::of(guid(), found(&begun), None, silent()),
-        ),
-        (
-            "stopped",
-            Status::of(guid(), found(&ended), None, Ok(&half)),
-        ),
-        (
-            "finished",
-            Status::of(guid(), found(&finished), None, Ok(&after)),
-        ),
+        ("prepared_as_asked", known(found(&prepared), Ok(&before))),
+        ("to_be_prepared", known(found(&ways[0]), Ok(&before))),
+        ("one_hop_as_asked", known(found(&one_hop), Ok(&after))),
+        ("damaged_journal", damaged(Ok(&before))),
+        ("damaged_journal_half_way", damaged(Ok(&half))),
+        ("damaged_journal_and_silence", damaged(silent())),
     ]
+    .into_iter()
+    .map(|(name, known)| (name, Status::of(known)))
+    .collect()
+}
+
+/// What is not known must not be told as if it were.
+#[rstest]
+#[case::another("finished_and_in_another", State::Interrupted)]
+#[case::silent("silent_without_a_journal", State::Unknown)]
+#[case::damaged("damaged_journal", State::Unknown)]
+#[case::damaged_half_way("damaged_journal_half_way", State::Interrupted)]
+fn states_in_a_word(#[case] name: &str, #[case] state: State) {
+    let all = statuses();
+    let (_, status) = all.iter().find(|(n, _)| *n == name).expect("a state");
+    assert_eq!(status.state, state);
+    assert!(!status.text(&OPTIONS).contains("is in none"));
+}
+
+/// Only a command that runs goes on by itself.
+#[test]
+fn nothing_is_said_to_go_on_that_does_not() {
+    for (name, status) in statuses() {
+        let says = status.next.contains("runs, and goes on by itself");
+        assert_eq!(says, name == "the_command_runs", "{name}: {}", status.next);
+    }
 }
 
 #[test]
