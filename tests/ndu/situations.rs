@@ -827,20 +827,19 @@ const DRIVES_CLEANUP: Trouble = Trouble::CleanupFails {
     phase: SimPhase::Drives,
 };
 
+/// It stopped in this phase.
+#[track_caller]
+fn stopped_in(phase: Phase, outcome: Outcome) -> Stop {
+    let stop = stopped(outcome);
+    let in_phase = matches!(&stop.failure, Failure::Phase { phase: p, .. } if *p == phase);
+    assert!(in_phase, "{stop:?}");
+    stop
+}
+
 #[test]
 fn a_failure_as_a_phase_begins_is_no_cleanup_of_the_one_before() {
     let mut world = faulty(&[COMPUTES_DO_NOT_BEGIN]);
-    let stop = stopped(world.run(false));
-    assert!(
-        matches!(
-            stop.failure,
-            Failure::Phase {
-                phase: Phase::Computes,
-                ..
-            }
-        ),
-        "{stop:?}"
-    );
+    let stop = stopped_in(Phase::Computes, world.run(false));
     let output = stop.failure.output().join("\n");
     assert!(output.contains("the compute phase failed"), "{output}");
     // No second one.
@@ -856,17 +855,7 @@ fn a_failure_as_a_phase_begins_is_no_cleanup_of_the_one_before() {
 #[test]
 fn a_cleanup_that_is_done_the_second_time_and_a_phase_that_does_not_begin() {
     let mut world = faulty(&[DRIVES_CLEANUP, COMPUTES_DO_NOT_BEGIN]);
-    let stop = stopped(world.run(false));
-    assert!(
-        matches!(
-            stop.failure,
-            Failure::Phase {
-                phase: Phase::Computes,
-                ..
-            }
-        ),
-        "{stop:?}"
-    );
+    stopped_in(Phase::Computes, world.run(false));
     assert_eq!(world.commands().len(), 5);
     done(&world.run(true));
     world.assert_upgraded();

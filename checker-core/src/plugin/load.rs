@@ -127,6 +127,16 @@ fn shadowed(registry: &mut Registry, file: &Path, sha256: Option<String>, name: 
         return;
     }
     registry.add_plugin(Arc::new(PluginEntry::new(PluginInfo {
+        note: Some(format!(
+            "not used: {by}, earlier in the search path, has the same name"
+        )),
+        ..without_checks(name, file, sha256)
+    })));
+}
+
+/// What is told of a file that brings nothing.
+fn without_checks(name: String, file: &Path, sha256: Option<String>) -> PluginInfo {
+    PluginInfo {
         name,
         kind: PluginKind::Library,
         version: None,
@@ -134,10 +144,8 @@ fn shadowed(registry: &mut Registry, file: &Path, sha256: Option<String>, name: 
         sha256,
         checks: Vec::new(),
         error: None,
-        note: Some(format!(
-            "not used: {by}, earlier in the search path, has the same name"
-        )),
-    })));
+        note: None,
+    }
 }
 
 /// Loads one file as [`load`] does, and says what it offers.
@@ -165,16 +173,7 @@ fn fail(registry: &mut Registry, file: &Path, sha256: Option<String>, error: &Lo
         || file.display().to_string(),
         |stem| stem.to_string_lossy().into_owned(),
     );
-    let info = PluginInfo {
-        name,
-        kind: PluginKind::Library,
-        version: None,
-        path: file.display().to_string(),
-        sha256,
-        checks: Vec::new(),
-        error: None,
-        note: None,
-    };
+    let info = without_checks(name, file, sha256);
     register_failure(registry, info, &error.to_string());
 }
 

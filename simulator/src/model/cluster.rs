@@ -188,6 +188,20 @@ impl Cluster {
         });
     }
 
+    /// Makes a filesystem of so many bytes, all of them on drives.
+    pub fn make_filesystem(&mut self, name: &str, bytes: u64) {
+        let id = self.filesystems.len() as u64;
+        self.filesystems.push(Filesystem {
+            id,
+            name: name.to_owned(),
+            total: bytes,
+            ssd: bytes,
+            used: 4096,
+            encrypted: false,
+            object_stores: Vec::new(),
+        });
+    }
+
     /// Starts a background task.
     pub fn start_task(&mut self, kind: &str, state: &str, progress: u64, description: &str) {
         let id = 40 + self.tasks.len() as u64;

@@ -1,7 +1,7 @@
 //! Settings of the cluster and of its containers that get in the way.
 
 use super::{Item, fault};
-use crate::model::{Certificate, Cluster, Container, Filesystem, ManualOverride, Severity};
+use crate::model::{Certificate, Cluster, Container, ManualOverride, Severity};
 
 pub(super) const ITEMS: &[Item] = &[
     fault("override-set", "A manual override is in force", |c| {
@@ -141,16 +141,7 @@ pub(super) const ITEMS: &[Item] = &[
         "small-filesystem",
         "A file system is smaller than 1 GiB",
         |c| {
-            let id = c.filesystems.len() as u64;
-            c.filesystems.push(Filesystem {
-                id,
-                name: "scratch".to_owned(),
-                total: 512 << 20,
-                ssd: 512 << 20,
-                used: 4096,
-                encrypted: false,
-                object_stores: Vec::new(),
-            });
+            c.make_filesystem("scratch", 512 << 20);
         },
     ),
     fault(

@@ -1,7 +1,6 @@
 //! Background tasks.
 
 use super::{Item, fault};
-use crate::model::Filesystem;
 
 pub(super) const ITEMS: &[Item] = &[
     fault("snapshot-upload", "A snapshot is uploaded", |c| {
@@ -125,16 +124,7 @@ pub(super) const ITEMS: &[Item] = &[
         "catalog-left",
         "The catalog is off and was not removed, as it must be for 6.0",
         |c| {
-            let id = c.filesystems.len() as u64;
-            c.filesystems.push(Filesystem {
-                id,
-                name: ".indexfs".to_owned(),
-                total: 100 << 30,
-                ssd: 100 << 30,
-                used: 4096,
-                encrypted: false,
-                object_stores: Vec::new(),
-            });
+            c.make_filesystem(".indexfs", 100 << 30);
         },
     ),
     fault(
